@@ -1,0 +1,339 @@
+//! Where a migration is: a fold over its journal that rejects nonsense.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::journal::{Begun, Event, FORMAT, Failure, Record};
+use crate::state::State;
+
+/// What the journal says about one step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepState {
+    /// The pre-image of the first start since the step was last undone.
+    pub before: Option<Value>,
+    /// When that start was recorded, milliseconds since the epoch.
+    pub started_ms: i64,
+    /// The evidence, once it holds.
+    pub reached: Option<Value>,
+    /// When that was recorded.
+    pub reached_ms: i64,
+    /// Whether an undo of it is under way.
+    pub undoing: bool,
+}
+
+/// Which way the migration goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// On.
+    Forward,
+    /// Back to a state; sticky until it has ended.
+    Back(State),
+}
+
+/// A record that cannot follow the ones before it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("record {seq} of the journal: {reason}")]
+pub struct Nonsense {
+    /// Its number.
+    pub seq: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The fold of a journal.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    begun: Option<Begun>,
+    steps: BTreeMap<String, StepState>,
+    agreed: BTreeSet<State>,
+    direction: Direction,
+    failure: Option<(String, Failure)>,
+    stuck: bool,
+    rollbacks: u32,
+    probed: Vec<(i64, i64)>,
+    next_seq: u64,
+    last_ms: i64,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self {
+            begun: None,
+            steps: BTreeMap::new(),
+            agreed: BTreeSet::new(),
+            direction: Direction::Forward,
+            failure: None,
+            stuck: false,
+            rollbacks: 0,
+            probed: Vec::new(),
+            next_seq: 0,
+            last_ms: 0,
+        }
+    }
+}
+
+impl Cursor {
+    /// Folds a whole journal.
+    ///
+    /// # Errors
+    ///
+    /// [`Nonsense`] at the first record that cannot follow.
+    pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Self, Nonsense> {
+        let mut cursor = Self::default();
+        for record in records {
+            cursor.push(record)?;
+        }
+        Ok(cursor)
+    }
+
+    /// Takes one more record.
+    ///
+    /// # Errors
+    ///
+    /// [`Nonsense`] if it cannot follow; the cursor is then as it was.
+    pub fn push(&mut self, record: &Record) -> Result<(), Nonsense> {
+        let nonsense = |reason: String| Nonsense { seq: record.seq, reason };
+        if record.seq != self.next_seq {
+            return Err(nonsense(format!("expected number {}", self.next_seq)));
+        }
+        if self.begun.is_none() && !matches!(record.event, Event::Begun(_)) {
+            return Err(nonsense("a journal begins with `begun`".to_owned()));
+        }
+        let back = matches!(self.direction, Direction::Back(_));
+        match &record.event {
+            Event::Begun(begun) => {
+                if self.begun.is_some() {
+                    return Err(nonsense("a second `begun`".to_owned()));
+                }
+                if begun.format > FORMAT {
+                    let newer = begun.format;
+                    return Err(nonsense(format!("format {newer} is newer than {FORMAT}: use a newer regmig")));
+                }
+                self.begun = Some((**begun).clone());
+            }
+            Event::Started { .. } | Event::Reached { .. } | Event::Agreed { .. } if back => {
+                return Err(nonsense("a step forward while a rollback is under way".to_owned()));
+            }
+            Event::Agreed { state } => {
+                self.agreed.insert(*state);
+            }
+            Event::Started { step, before } => {
+                let entry = self.steps.entry(step.clone()).or_default();
+                if entry.reached.is_some() {
+                    return Err(nonsense(format!("step {step} started after it was reached")));
+                }
+                if entry.before.is_none() {
+                    entry.before = Some(before.clone());
+                    entry.started_ms = record.at_ms;
+                }
+                self.failure = None;
+            }
+            Event::Acting { .. } => {}
+            Event::Probed { from_ms, to_ms } => self.probed.push((*from_ms, *to_ms)),
+            Event::Reached { step, evidence } => {
+                let entry = self.steps.entry(step.clone()).or_default();
+                if entry.reached.is_some() {
+                    return Err(nonsense(format!("step {step} reached twice")));
+                }
+                entry.reached = Some(evidence.clone());
+                entry.reached_ms = record.at_ms;
+                self.failure = None;
+            }
+            Event::Failed { step, failure } => self.failure = Some((step.clone(), failure.clone())),
+            Event::RollbackBegun { to } => {
+                if back {
+                    return Err(nonsense("a rollback within a rollback".to_owned()));
+                }
+                self.direction = Direction::Back(*to);
+                self.failure = None;
+            }
+            Event::UndoStarted { step } => {
+                let entry = self.steps.get_mut(step).filter(|_| back);
+                let entry = entry.ok_or_else(|| nonsense(format!("an undo of {step}, which never started")))?;
+                entry.undoing = true;
+                self.stuck = false;
+                self.failure = None;
+            }
+            Event::Undone { step } => {
+                if !back || self.steps.remove(step).is_none() {
+                    return Err(nonsense(format!("step {step} undone, which never started")));
+                }
+            }
+            Event::UndoFailed { step, failure } => {
+                self.failure = Some((step.clone(), failure.clone()));
+                self.stuck = true;
+            }
+            Event::RollbackEnded { to } => {
+                if self.direction != Direction::Back(*to) {
+                    return Err(nonsense("the end of a rollback that is not under way".to_owned()));
+                }
+                self.direction = Direction::Forward;
+                self.agreed.clear();
+                self.stuck = false;
+                self.rollbacks += 1;
+            }
+        }
+        self.next_seq += 1;
+        self.last_ms = record.at_ms;
+        Ok(())
+    }
+
+    /// The head of the journal.
+    pub fn begun(&self) -> Option<&Begun> {
+        self.begun.as_ref()
+    }
+
+    /// What is known of a step; nothing if it never started or was undone.
+    pub fn step(&self, id: &str) -> Option<&StepState> {
+        self.steps.get(id)
+    }
+
+    /// Whether a step holds according to the journal.
+    pub fn is_reached(&self, id: &str) -> bool {
+        self.steps.get(id).is_some_and(|step| step.reached.is_some())
+    }
+
+    /// Whether the operator has agreed to enter a state.
+    pub fn has_agreed(&self, state: State) -> bool {
+        self.agreed.contains(&state)
+    }
+
+    /// Which way it goes.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// The step that failed last and why, if nothing has been tried since.
+    pub fn failure(&self) -> Option<(&str, &Failure)> {
+        self.failure.as_ref().map(|(step, failure)| (step.as_str(), failure))
+    }
+
+    /// Whether an undo failed for good.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    /// Whether no step has been started that is not undone again: nothing is on the machines.
+    pub fn is_untouched(&self) -> bool {
+        self.steps.is_empty() && self.direction == Direction::Forward
+    }
+
+    /// How many rollbacks have ended; names that must not be reused after one carry it.
+    pub fn rollbacks(&self) -> u32 {
+        self.rollbacks
+    }
+
+    /// Spans, in milliseconds since the epoch, in which regmig asked both DNS servers for every user.
+    pub fn probed(&self) -> &[(i64, i64)] {
+        &self.probed
+    }
+
+    /// The step that was started last and is neither reached nor undone, and when it started.
+    pub fn in_progress(&self) -> Option<(&str, i64)> {
+        self.steps
+            .iter()
+            .filter(|(_, step)| step.reached.is_none() || step.undoing)
+            .max_by_key(|(_, step)| step.started_ms)
+            .map(|(id, step)| (id.as_str(), step.started_ms))
+    }
+
+    /// The number that the next record must have.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// When the last record was appended, milliseconds since the epoch.
+    pub fn last_ms(&self) -> i64 {
+        self.last_ms
+    }
+
+    /// The state in which the migration rests, or which it left last, given all steps in order.
+    pub fn state<'a>(&self, steps: impl IntoIterator<Item = (&'a str, State)>) -> State {
+        let mut entered = State::Start;
+        let mut entering = State::Start;
+        for (id, enters) in steps {
+            if enters != entering {
+                entered = entering;
+                entering = enters;
+            }
+            if !self.is_reached(id) {
+                return entered;
+            }
+        }
+        entering
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun() -> Event {
+        Event::Begun(Box::new(Begun {
+            format: FORMAT,
+            id: "m".into(),
+            regmig: "0".into(),
+            spec_digest: "d".into(),
+            spec: Value::Null,
+        }))
+    }
+
+    fn fold(events: Vec<Event>) -> Result<Cursor, Nonsense> {
+        let records: Vec<Record> = events
+            .into_iter()
+            .enumerate()
+            .map(|(seq, event)| Record { seq: seq as u64, at_ms: seq as i64, event })
+            .collect();
+        Cursor::fold(&records)
+    }
+
+    fn started(step: &str, before: i64) -> Event {
+        Event::Started { step: step.into(), before: before.into() }
+    }
+
+    fn reached(step: &str) -> Event {
+        Event::Reached { step: step.into(), evidence: Value::Null }
+    }
+
+    #[test]
+    fn the_first_pre_image_wins_until_the_step_is_undone() {
+        let cursor = fold(vec![begun(), started("a", 1), started("a", 2)]).unwrap();
+        assert_eq!(cursor.step("a").unwrap().before, Some(1.into()));
+        let cursor = fold(vec![
+            begun(),
+            started("a", 1),
+            Event::RollbackBegun { to: State::Start },
+            Event::UndoStarted { step: "a".into() },
+            Event::Undone { step: "a".into() },
+            Event::RollbackEnded { to: State::Start },
+            started("a", 3),
+        ])
+        .unwrap();
+        assert_eq!(cursor.step("a").unwrap().before, Some(3.into()));
+    }
+
+    #[test]
+    fn nonsense_is_rejected() {
+        for events in [
+            vec![started("a", 1)],
+            vec![begun(), begun()],
+            vec![begun(), reached("a"), reached("a")],
+            vec![begun(), Event::Undone { step: "a".into() }],
+            vec![begun(), Event::RollbackBegun { to: State::Start }, started("a", 1)],
+            vec![begun(), Event::RollbackEnded { to: State::Start }],
+        ] {
+            assert!(fold(events.clone()).is_err(), "{events:?}");
+        }
+    }
+
+    #[test]
+    fn a_state_is_entered_with_its_last_step() {
+        let steps = [("a", State::Launched), ("b", State::Launched), ("c", State::Backup)];
+        let at = |events| fold(events).unwrap().state(steps);
+        assert_eq!(at(vec![begun()]), State::Start);
+        assert_eq!(at(vec![begun(), reached("a")]), State::Start);
+        assert_eq!(at(vec![begun(), reached("a"), reached("b")]), State::Launched);
+        assert_eq!(at(vec![begun(), reached("a"), reached("b"), reached("c")]), State::Backup);
+    }
+}

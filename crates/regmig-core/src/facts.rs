@@ -1,0 +1,190 @@
+//! What machines answer: plain values, without behaviour.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A text file with everything needed to put it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileState {
+    /// Its content, UTF-8.
+    pub content: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Time of the last change, nanoseconds since the epoch.
+    pub mtime_ns: i64,
+}
+
+/// A folder, summed up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderState {
+    /// Bytes in regular files beneath it.
+    pub bytes: u64,
+    /// Regular files beneath it.
+    pub files: u64,
+}
+
+/// What preflight wants to know about a machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostState {
+    /// Version of Docker Engine, empty where it does not answer.
+    pub docker: String,
+    /// Why Docker Engine does not answer.
+    pub docker_error: Option<String>,
+    /// Version of compose, empty where there is none.
+    pub compose: String,
+    /// Version of rsync, empty where there is none.
+    pub rsync: String,
+    /// Version of the SSH client, empty where there is none.
+    pub ssh: String,
+    /// The user regmig logs in as.
+    pub user: String,
+    /// That user's home folder.
+    pub home: String,
+    /// Milliseconds by which the machine's clock is ahead of regmig's.
+    pub clock_ahead_ms: i64,
+    /// How far that figure may be off: half of the round trip in which it was taken.
+    pub clock_error_ms: i64,
+    /// Free bytes in the root folder's file system.
+    pub free_bytes: u64,
+    /// Whether the root folder exists.
+    pub root_exists: bool,
+    /// Local addresses and ports on which something listens, as `tcp 0.0.0.0:443`.
+    pub listening: Vec<String>,
+    /// Tags of the images present.
+    pub images: Vec<String>,
+}
+
+/// A container as Docker sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its name, without a leading slash.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// The compose service, if it belongs to the configured stack.
+    pub service: Option<String>,
+    /// The image it was made from.
+    pub image: String,
+    /// `running`, `exited`, `created`, `restarting`, `paused` or `dead`.
+    pub state: String,
+    /// `no`, `always`, `unless-stopped` or `on-failure`.
+    pub restart: String,
+    /// How often Docker has restarted it.
+    pub restarts: u64,
+    /// When it was last started, milliseconds since the epoch.
+    pub started_ms: i64,
+    /// Its networks and its address in each.
+    pub networks: BTreeMap<String, String>,
+    /// Published ports, as `127.0.0.1:6379->6379/tcp`.
+    pub ports: Vec<String>,
+}
+
+impl Container {
+    /// Whether it runs and is not about to be restarted.
+    pub fn runs(&self) -> bool {
+        self.state == "running"
+    }
+}
+
+/// What Redis says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedisState {
+    /// Its version.
+    pub version: String,
+    /// `master` or `slave`, in Redis's own words.
+    pub role: String,
+    /// Keys in all databases.
+    pub keys: u64,
+    /// Whether it still loads its files.
+    pub loading: bool,
+    /// The primary it follows, as `host:port`.
+    pub primary: Option<String>,
+    /// Whether the link to that primary is up.
+    pub link_up: bool,
+    /// Seconds since it last heard from that primary.
+    pub link_idle_s: Option<i64>,
+    /// Its replication offset: its own as a primary, the one reached as a replica.
+    pub offset: i64,
+    /// Replicas that follow it.
+    pub replicas: u64,
+    /// Whether it appends to an AOF.
+    pub appendonly: bool,
+}
+
+/// An order-independent digest of a data set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataDigest {
+    /// Keys that went into it.
+    pub keys: u64,
+    /// Keys left out because services write them by themselves at their start.
+    pub excluded: u64,
+    /// Hex sum over every key, type, value and expiry.
+    pub sum: String,
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpState {
+    /// Status code.
+    pub status: u16,
+    /// The `Location` header.
+    pub location: Option<String>,
+}
+
+/// A DNS answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsState {
+    /// Response code, for example `NOERROR`.
+    pub rcode: String,
+    /// Records of the answer section as text without TTL, sorted.
+    pub answers: Vec<String>,
+}
+
+/// A delegation as one parent server publishes it: name to sorted glue addresses.
+pub type Delegation = BTreeMap<String, Vec<std::net::IpAddr>>;
+
+/// The outcome of comparing both DNS servers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Users asked for.
+    pub users: u64,
+    /// Questions asked of each server.
+    pub questions: u64,
+    /// How many answers differ.
+    pub different: u64,
+    /// The first few differences, in words.
+    pub samples: Vec<String>,
+    /// When the first question was asked, milliseconds since the epoch.
+    pub from_ms: i64,
+    /// When the last answer came, milliseconds since the epoch.
+    pub to_ms: i64,
+}
+
+/// Who has been served by source lately, own probes left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// When the last request was served, milliseconds since the epoch.
+    pub last_ms: Option<i64>,
+    /// What that request was.
+    pub last: Option<String>,
+    /// Requests within the last hour.
+    pub last_hour: u64,
+    /// Requests since the time asked about.
+    pub total: u64,
+}
+
+/// One pass of rsync.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// Bytes of file data that were sent.
+    pub bytes: u64,
+    /// Bytes of all files.
+    pub total_bytes: u64,
+    /// How long it took.
+    pub ms: u64,
+}

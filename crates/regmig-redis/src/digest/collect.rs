@@ -1,0 +1,192 @@
+//! Walks a server and collects the items of one slice.
+
+use redis::Cmd;
+use regmig_core::port::PortError;
+
+use crate::client::Redis;
+use crate::digest::item::{ITEM_DIGITS, Item};
+use crate::digest::script::{Script, Slice};
+use crate::digest::{DigestOptions, DigestProgress, pieces};
+use crate::fault::Fault;
+use crate::reader::Reader;
+
+/// Keys by name, as Redis has them.
+pub(crate) type Keys = Vec<Vec<u8>>;
+
+/// Reads one server for a digest.
+pub(crate) struct Collector {
+    redis: Redis,
+    reader: Reader,
+    script: Script,
+    databases: Vec<u32>,
+    keys: u64,
+    batch: u32,
+    progress: DigestProgress,
+}
+
+impl Collector {
+    /// Looks at what there is to read.
+    pub(crate) async fn start(redis: &Redis, options: &DigestOptions) -> Result<Self, PortError> {
+        let mut reader = Reader::new(redis);
+        let info = reader.info().await?;
+        Ok(Self {
+            redis: redis.clone(),
+            reader,
+            script: Script::new(&info, options),
+            databases: info.keyspace.keys().copied().collect(),
+            keys: info.keys(),
+            batch: options.batch,
+            progress: DigestProgress {
+                done: 0,
+                total: info.keys(),
+            },
+        })
+    }
+
+    /// The number of keys that the server counted at the start.
+    pub(crate) fn keys(&self) -> u64 {
+        self.keys
+    }
+
+    /// Slices of at most about `most` keys each.
+    pub(crate) fn slices(&mut self, most: u64) -> Vec<Slice> {
+        let slices = Slice::cut(self.keys.div_ceil(most.max(1)));
+        self.expect_passes(slices.len());
+        slices
+    }
+
+    /// Tells how often everything will be walked, for the progress.
+    pub(crate) fn expect_passes(&mut self, passes: usize) {
+        let passes = u64::try_from(passes).unwrap_or(u64::MAX);
+        self.progress.total = self.keys.saturating_mul(passes);
+    }
+
+    /// The items of one slice, sorted, each once.
+    pub(crate) async fn items(
+        &mut self,
+        slice: &Slice,
+        progress: &mut (dyn FnMut(DigestProgress) + Send),
+    ) -> Result<Vec<Item>, PortError> {
+        let share = u64::from(slice.high - slice.low) + 1;
+        let expected = (self.keys.saturating_mul(share) >> 16).saturating_add(self.keys >> 8);
+        let mut items = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+        let mut seen = 0;
+        for database in self.databases.clone() {
+            self.reader.select(database);
+            let mut cursor = 0;
+            loop {
+                let call = self.script.scan(database, slice, cursor, self.batch);
+                let (next, digits, later, big): (u64, String, Keys, Keys) = self.ask(&call).await?;
+                self.read_items(&digits, &mut items)?;
+                self.read_later(database, later, &mut items).await?;
+                self.read_big(database, big, &mut items).await?;
+                seen += u64::from(self.batch);
+                self.progress.done += u64::from(self.batch);
+                progress(self.capped(seen));
+                if next == 0 {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        self.progress.done = self.progress.done - seen + self.keys;
+        progress(self.capped(self.keys));
+        items.sort_unstable();
+        items.dedup();
+        Ok(items)
+    }
+
+    /// The items of keys by name, in no order; absent keys have none.
+    pub(crate) async fn named(
+        &mut self,
+        database: u32,
+        keys: Keys,
+    ) -> Result<Vec<Item>, PortError> {
+        self.reader.select(database);
+        let mut items = Vec::new();
+        self.read_later(database, keys, &mut items).await?;
+        Ok(items)
+    }
+
+    /// One question to the server that is being read.
+    pub(crate) async fn ask<T: redis::FromRedisValue>(
+        &mut self,
+        call: &Cmd,
+    ) -> Result<T, PortError> {
+        self.reader.ask(call, self.script.what()).await
+    }
+
+    pub(crate) fn script(&self) -> &Script {
+        &self.script
+    }
+
+    pub(crate) fn databases(&self) -> &[u32] {
+        &self.databases
+    }
+
+    pub(crate) fn select(&mut self, database: u32) {
+        self.reader.select(database);
+    }
+
+    pub(crate) fn refused(&self, fault: Fault) -> PortError {
+        self.redis.refused(self.script.what(), fault)
+    }
+
+    async fn read_later(
+        &mut self,
+        database: u32,
+        mut later: Keys,
+        items: &mut Vec<Item>,
+    ) -> Result<(), PortError> {
+        while !later.is_empty() {
+            let call = self.script.keys(database, &later);
+            let (digits, rest, big): (String, Keys, Keys) = self.ask(&call).await?;
+            self.read_items(&digits, items)?;
+            self.read_big(database, big, items).await?;
+            later = rest;
+        }
+        Ok(())
+    }
+
+    async fn read_big(
+        &mut self,
+        database: u32,
+        big: Keys,
+        items: &mut Vec<Item>,
+    ) -> Result<(), PortError> {
+        for key in big {
+            items.extend(pieces::read(self, database, &key).await?);
+        }
+        Ok(())
+    }
+
+    fn read_items(&self, digits: &str, items: &mut Vec<Item>) -> Result<(), PortError> {
+        let mut rest = digits;
+        while !rest.is_empty() {
+            let one = rest.split_at_checked(ITEM_DIGITS);
+            let Some((item, after)) = one.and_then(|(one, after)| Some((Item::read(one)?, after)))
+            else {
+                return Err(self.refused(Fault::Unexpected {
+                    found: format!("{} digits", rest.len()),
+                    expected: format!("items of {ITEM_DIGITS} hexadecimal digits"),
+                }));
+            };
+            items.push(item);
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// The progress, with this walk counted as no more than there are keys.
+    fn capped(&self, seen: u64) -> DigestProgress {
+        let over = seen.saturating_sub(self.keys);
+        DigestProgress {
+            done: self
+                .progress
+                .done
+                .saturating_sub(over)
+                .min(self.progress.total),
+            total: self.progress.total,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Redis, seen from regmig: replication, fencing, saving, and proof that two data sets are equal.
+//!
+//! Everything goes over a byte stream that the caller dials (an SSH channel, a TCP
+//! connection), is bounded in time, and fails with a
+//! [`PortError`](regmig_core::port::PortError) whose cause is a [`Fault`].
+
+mod client;
+mod control;
+pub mod digest;
+mod fault;
+pub mod info;
+mod keys;
+mod limits;
+mod reader;
+mod save;
+mod session;
+mod transport;
+
+pub use client::Redis;
+pub use digest::{
+    Difference, Differences, Digest, DigestOptions, DigestProgress, Expiry, KeyDifference, diff,
+};
+pub use fault::{Fault, fault_of};
+pub use info::{Info, parse_info};
+pub use keys::Write;
+pub use limits::Limits;
+pub use save::{SaveProgress, Saved, Shutdown};
+pub use transport::{BoxedStream, Transport};

@@ -1,0 +1,346 @@
+//! The digest: what it sees, and what it must not see.
+
+use std::collections::BTreeSet;
+
+use regmig_redis::{Difference, Differences, Digest, DigestOptions, Expiry, KeyDifference, diff};
+
+use crate::server::Server;
+
+pub(crate) async fn digest(server: &Server) -> Digest {
+    digest_with(server, &DigestOptions::default()).await
+}
+
+pub(crate) async fn digest_with(server: &Server, options: &DigestOptions) -> Digest {
+    server.redis().digest(options, &mut |_| {}).await.unwrap()
+}
+
+pub(crate) async fn differences(a: &Server, b: &Server) -> Differences {
+    let options = DigestOptions::default();
+    diff(&a.redis(), &b.redis(), &options, 10, &mut |_| {})
+        .await
+        .unwrap()
+}
+
+async fn two() -> (Server, Server) {
+    tokio::join!(Server::start(&[]), Server::start(&[]))
+}
+
+/// One key of each type.
+const EVERY_TYPE: [&str; 9] = [
+    "SET s text",
+    "HSET h a 1 b 2 c 3",
+    "SADD set x y z",
+    "SADD numbers 1 2 3",
+    "RPUSH l one two three",
+    "ZADD z 0.1 a 2 b -inf c",
+    "XADD x 1-1 f v",
+    "XADD x 2-1 g w",
+    "SET leaving 1 PXAT 4102444800000",
+];
+
+#[tokio::test]
+async fn the_same_data_give_the_same_digest_on_two_servers() {
+    let (a, b) = two().await;
+    a.run(&EVERY_TYPE).await;
+    let backwards: Vec<&str> = ["XADD x 1-1 f v", "XADD x 2-1 g w"]
+        .into_iter()
+        .chain(
+            EVERY_TYPE
+                .into_iter()
+                .rev()
+                .filter(|line| !line.starts_with("XADD")),
+        )
+        .collect();
+    b.run(&backwards).await;
+    let (x, y) = (digest(&a).await, digest(&b).await);
+    assert_eq!(x, y);
+    assert_eq!(x.keys, 8);
+    assert_eq!(x.expiring, 1);
+    let types: Vec<(&str, u64)> = x
+        .by_type
+        .iter()
+        .map(|(name, n)| (name.as_str(), *n))
+        .collect();
+    assert_eq!(
+        types,
+        [
+            ("hash", 1),
+            ("list", 1),
+            ("set", 2),
+            ("stream", 1),
+            ("string", 2),
+            ("zset", 1)
+        ]
+    );
+    assert_eq!(
+        differences(&a, &b).await,
+        Differences {
+            total: 0,
+            named: vec![]
+        }
+    );
+}
+
+#[tokio::test]
+async fn how_the_server_stores_a_value_does_not_show() {
+    let (a, b) = two().await;
+    b.run(&[
+        "CONFIG SET hash-max-listpack-entries 0",
+        "CONFIG SET set-max-intset-entries 0",
+        "CONFIG SET zset-max-listpack-entries 0",
+        "CONFIG SET list-max-listpack-size 1",
+    ])
+    .await;
+    a.run(&EVERY_TYPE).await;
+    let shuffled = [
+        "HSET h c 3 a 1 b 2",
+        "SADD set z x y",
+        "SADD numbers 3 1 2",
+        "ZADD z -inf c 0.1 a 2 b",
+        "RPUSH l one two three",
+        "SET s text",
+        "SET leaving 1 PXAT 4102444800000",
+        "XADD x 1-1 f v",
+        "XADD x 2-1 g w",
+    ];
+    b.run(&shuffled).await;
+    for key in ["h", "numbers", "z"] {
+        let (mut raw_a, mut raw_b) = (a.raw().await, b.raw().await);
+        let words = ["OBJECT", "ENCODING", key];
+        assert_ne!(
+            raw_a.words(&words).await,
+            raw_b.words(&words).await,
+            "{key}"
+        );
+    }
+    assert_eq!(digest(&a).await, digest(&b).await);
+}
+
+/// Changes one thing on one of two equal servers and tells how that shows.
+async fn changed(change: &[&str]) -> Vec<KeyDifference> {
+    let (a, b) = two().await;
+    a.run(&EVERY_TYPE).await;
+    b.run(&EVERY_TYPE).await;
+    b.run(change).await;
+    let (x, y) = (digest(&a).await, digest(&b).await);
+    assert_ne!(x.sum, y.sum, "{change:?} does not show");
+    assert!(!x.same_data(&y));
+    let found = differences(&a, &b).await;
+    assert_eq!(found.total, u64::try_from(found.named.len()).unwrap());
+    found.named
+}
+
+fn only(key: &str, difference: Difference) -> Vec<KeyDifference> {
+    vec![KeyDifference {
+        database: 0,
+        key: key.to_owned(),
+        difference,
+    }]
+}
+
+#[tokio::test]
+async fn every_single_change_shows_and_is_named() {
+    for (change, key) in [
+        ("SET s Text", "s"),
+        ("HSET h b 3", "h"),
+        ("HDEL h b", "h"),
+        ("SADD set w", "set"),
+        ("SREM numbers 2", "numbers"),
+        ("LSET l 1 drei", "l"),
+        ("ZADD z 0.2 a", "z"),
+        ("XADD x 3-1 f v", "x"),
+        ("XDEL x 1-1", "x"),
+        ("XGROUP CREATE x readers 0", "x"),
+        ("XSETID x 9-9", "x"),
+    ] {
+        assert_eq!(
+            changed(&[change]).await,
+            only(key, Difference::Value),
+            "{change}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_order_of_a_list_shows() {
+    let change = ["DEL l", "RPUSH l two one three"];
+    assert_eq!(changed(&change).await, only("l", Difference::Value));
+}
+
+#[tokio::test]
+async fn values_that_move_between_fields_show() {
+    assert_eq!(
+        changed(&["HSET h a 2 b 1"]).await,
+        only("h", Difference::Value)
+    );
+}
+
+#[tokio::test]
+async fn keys_that_come_and_go_are_named() {
+    assert_eq!(
+        changed(&["SET more 1"]).await,
+        only("more", Difference::OnlyInB)
+    );
+    assert_eq!(changed(&["DEL s"]).await, only("s", Difference::OnlyInA));
+    let renamed = changed(&["RENAME s t"]).await;
+    let keys: BTreeSet<&str> = renamed.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(keys, BTreeSet::from(["s", "t"]));
+}
+
+#[tokio::test]
+async fn another_type_with_the_same_members_shows() {
+    let difference = Difference::Type {
+        a: "set".to_owned(),
+        b: "list".to_owned(),
+    };
+    let change = ["DEL set", "RPUSH set x y z"];
+    assert_eq!(changed(&change).await, only("set", difference));
+}
+
+#[tokio::test]
+async fn one_millisecond_of_expiry_shows() {
+    let change = ["PEXPIREAT leaving 4102444800001"];
+    assert_eq!(changed(&change).await, only("leaving", Difference::Expiry));
+    assert_eq!(
+        changed(&["PERSIST leaving"]).await,
+        only("leaving", Difference::Expiry)
+    );
+    assert_eq!(
+        changed(&["PEXPIREAT s 4102444800000"]).await,
+        only("s", Difference::Expiry)
+    );
+}
+
+#[tokio::test]
+async fn expiry_can_be_left_out() {
+    let (a, b) = two().await;
+    a.run(&["SET k v PXAT 4102444800000"]).await;
+    b.run(&["SET k v PXAT 4102444800777"]).await;
+    let options = DigestOptions {
+        expiry: Expiry::Ignored,
+        ..DigestOptions::default()
+    };
+    assert_eq!(
+        digest_with(&a, &options).await,
+        digest_with(&b, &options).await
+    );
+    b.run(&["SET k w PXAT 4102444800777"]).await;
+    assert_ne!(
+        digest_with(&a, &options).await,
+        digest_with(&b, &options).await
+    );
+}
+
+#[tokio::test]
+async fn a_key_in_another_database_is_another_key() {
+    let (a, b) = two().await;
+    a.run(&["SET k v", "SELECT 3", "SET k v"]).await;
+    b.run(&["SET k v"]).await;
+    let x = digest(&a).await;
+    assert_eq!(x.keys, 2);
+    assert_ne!(x.sum, digest(&b).await.sum);
+    let difference = Difference::OnlyInA;
+    let found = differences(&a, &b).await;
+    assert_eq!(
+        found.named,
+        [KeyDifference {
+            database: 3,
+            key: "k".to_owned(),
+            difference
+        }]
+    );
+}
+
+#[tokio::test]
+async fn excluded_keys_are_counted_apart() {
+    let (a, b) = two().await;
+    a.run(&[
+        "SET alice:server c1",
+        "SET wactiv:server c1",
+        "HSET wactiv:users a 1",
+    ])
+    .await;
+    b.run(&["SET alice:server c1", "SET wactiv:server c2"])
+        .await;
+    let options = DigestOptions {
+        excluded: vec!["wactiv:*".into()],
+        ..DigestOptions::default()
+    };
+    let (x, y) = (
+        digest_with(&a, &options).await,
+        digest_with(&b, &options).await,
+    );
+    assert!(x.same_data(&y));
+    assert_eq!((x.keys, x.excluded), (1, 2));
+    assert_eq!((y.keys, y.excluded), (1, 1));
+    let found = diff(&a.redis(), &b.redis(), &options, 10, &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(found.total, 0);
+}
+
+#[tokio::test]
+async fn names_and_values_of_any_bytes_are_read() {
+    let (a, b) = two().await;
+    let all: Vec<u8> = (0..=255).collect();
+    for server in [&a, &b] {
+        let mut raw = server.raw().await;
+        raw.words(&[b"SET".as_slice(), all.as_slice(), all.as_slice()])
+            .await;
+        raw.words(&[
+            b"HSET".as_slice(),
+            b"h".as_slice(),
+            all.as_slice(),
+            b"".as_slice(),
+        ])
+        .await;
+        raw.words(&[b"SET".as_slice(), b"".as_slice(), b"".as_slice()])
+            .await;
+    }
+    assert_eq!(digest(&a).await.keys, 3);
+    assert_eq!(digest(&a).await, digest(&b).await);
+    let mut other = all.clone();
+    other[128] = b'x';
+    b.raw()
+        .await
+        .words(&[b"SET".as_slice(), all.as_slice(), other.as_slice()])
+        .await;
+    assert_eq!(differences(&a, &b).await.total, 1);
+}
+
+#[tokio::test]
+async fn a_replica_is_read_like_its_primary() {
+    let (a, b) = two().await;
+    a.run(&EVERY_TYPE).await;
+    b.redis().replica_of("127.0.0.1", a.port).await.unwrap();
+    loop {
+        let replication = b.redis().info().await.unwrap().replication;
+        if replication.is_linked() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(digest(&a).await, digest(&b).await);
+}
+
+#[tokio::test]
+async fn a_fenced_server_is_read() {
+    let (a, b) = two().await;
+    a.run(&EVERY_TYPE).await;
+    b.run(&EVERY_TYPE).await;
+    a.redis()
+        .pause_writes(std::time::Duration::from_secs(60))
+        .await
+        .unwrap();
+    assert_eq!(digest(&a).await, digest(&b).await);
+}
+
+#[tokio::test]
+async fn an_empty_server_has_a_digest() {
+    let (a, b) = two().await;
+    let empty = digest(&a).await;
+    assert_eq!(empty.keys, 0);
+    assert_eq!(empty, digest(&b).await);
+    b.run(&["SET k v"]).await;
+    assert_ne!(empty.sum, digest(&b).await.sum);
+}

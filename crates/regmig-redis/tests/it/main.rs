@@ -1,0 +1,16 @@
+//! Tests against real Redis servers on this machine.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
+
+mod control;
+mod digest;
+mod digest_large;
+mod faults;
+mod keys;
+mod save;
+mod server;

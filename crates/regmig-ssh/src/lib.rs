@@ -1,0 +1,37 @@
+//! Machines, reached by SSH or on the spot: commands, files, streams and host keys.
+//!
+//! [`Host`] is the one entry. Every call ends within a stated time and says which of
+//! three things is true when it fails: nothing was sent, the machine refused, or the
+//! outcome is unknown ([`PortError`](regmig_core::port::PortError)).
+//!
+//! # How late a command may land
+//!
+//! A command whose answer was lost may still be running. Each one is started beneath
+//! `timeout` on the machine itself, so that it is over, whatever becomes of the connection,
+//! [`Command::lands_within`] after it was asked for: its time limit, [`KILL_AFTER`] for a command
+//! that ignores SIGTERM, and [`LANDING_MARGIN`] for the way there. Whoever meets an unknown outcome
+//! waits for that long before looking and deciding. A machine that is suspended as a whole
+//! (a paused virtual machine) stops that clock too.
+
+mod auth;
+mod command;
+mod connection;
+mod error;
+mod exec;
+mod files;
+mod host;
+mod known_hosts;
+mod lane;
+mod lines;
+mod local;
+mod quote;
+mod spec;
+mod stream;
+
+pub use command::{Command, KILL_AFTER, LANDING_MARGIN, Output, Source, Status, Sudo};
+pub use error::{CommandFailed, ConnectError, HostKeyError, Lost, NoSudo, Words, worth_retrying};
+pub use files::{Expect, FileError, FileState, FileWrite, Written};
+pub use host::Host;
+pub use quote::quote;
+pub use spec::{HostSpec, Limits, SshSpec, Transport};
+pub use stream::{BoxedStream, ByteStream};

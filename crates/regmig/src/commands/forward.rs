@@ -1,0 +1,166 @@
+//! `regmig run` and `regmig resume`.
+
+use std::time::Instant;
+
+use regmig_core::cursor::Direction;
+use regmig_core::engine::Outcome;
+use regmig_core::journal::Failure;
+use regmig_core::state::State;
+use regmig_core::step::{Probe, StepError};
+use regmig_procedure::procedure;
+
+use crate::cli::{Cli, Forward};
+use crate::commands::status;
+use crate::exit_code::Code;
+use crate::problem::Problem;
+use crate::render::failure::Told;
+use crate::render::{self, span};
+use crate::session::Session;
+
+pub(super) async fn run(cli: &Cli, forward: &Forward, resume: bool) -> Result<Code, Problem> {
+    let mut session = Session::open(cli, forward.yes)?;
+    let direction = session.cursor.direction();
+    if resume && session.cursor.begun().is_none() {
+        return Err(Problem::refused(format!(
+            "error: found no migration in {}, expected one to resume\n  hint: type `regmig run` to begin one",
+            session.configured.store.display()
+        )));
+    }
+    if let (Direction::Back(to), false) = (direction, resume) {
+        return Err(Problem::refused(format!(
+            "error: a rollback to `{to}` is under way; forward is refused until it has ended\n  hint: type `{}`",
+            session.configured.command("resume")
+        )));
+    }
+    session.operator.listen();
+    session.begin().await?;
+    let begun = Instant::now();
+    let result = match direction {
+        Direction::Forward => go_on(&mut session, forward.until).await,
+        Direction::Back(to) => back(&mut session, to).await,
+    };
+    let code = match result {
+        Ok(outcome) => tell(&mut session, &outcome, begun).await,
+        Err(problem) => Err(problem),
+    };
+    session.end().await;
+    match (code, direction) {
+        (Ok(Code::Done), Direction::Back(_)) => Ok(Code::RolledBack),
+        (code, _) => code,
+    }
+}
+
+async fn go_on(session: &mut Session, until: State) -> Result<Outcome, Problem> {
+    let mut engine = session.engine();
+    let drifted = engine.look_again().await?;
+    let state = engine.state();
+    session.cursor = engine.cursor;
+    refuse_drift(session, state, drifted)?;
+    let mut engine = session.engine();
+    let outcome = engine.forward(until).await;
+    session.cursor = engine.cursor;
+    Ok(outcome?)
+}
+
+pub(super) async fn back(session: &mut Session, to: State) -> Result<Outcome, Problem> {
+    let mut engine = session.engine();
+    let outcome = engine.rollback(to).await;
+    session.cursor = engine.cursor;
+    Ok(outcome?)
+}
+
+/// Before anything is done: does the state in which the migration rests still hold?
+fn refuse_drift(
+    session: &Session,
+    state: State,
+    seen: Vec<(&'static str, Result<Probe, StepError>)>,
+) -> Result<(), Problem> {
+    let mut lines = Vec::new();
+    for (step, probe) in seen {
+        // Steps whose truth passes by design say so themselves, by holding or by asking to be planned again.
+        match probe {
+            Ok(Probe::Conflict(refusal)) => lines.push(format!("{step}: {refusal}\n    hint: {}", refusal.hint)),
+            Ok(Probe::Holds(_) | Probe::Absent(_)) => {}
+            Err(error) => lines.push(format!("{step}: {}", error.chain().join(": "))),
+        }
+    }
+    if lines.is_empty() || state == State::Start || state == State::Launched {
+        return Ok(());
+    }
+    Err(Problem::refused(format!(
+        "error: what `{state}` promises does not hold any more; nothing was done\n  {}\n  hint: mend it, then type `{}`",
+        lines.join("\n  "),
+        session.configured.command("resume")
+    )))
+}
+
+/// Prints how a run ended.
+pub(super) async fn tell(session: &mut Session, outcome: &Outcome, begun: Instant) -> Result<Code, Problem> {
+    let elapsed = span(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
+    Ok(match outcome {
+        Outcome::Reached(state) => {
+            render::say(&format!("\nThe migration is at `{state}`: {}. This run took {elapsed}.", state.meaning()));
+            if *state < State::Finalized {
+                render::say(&format!("Next: {}", session.configured.command("resume")));
+            }
+            Code::Done
+        }
+        Outcome::RolledBack(state) => {
+            render::say(&format!("\nThe migration is back at `{state}`: {}. This took {elapsed}.", state.meaning()));
+            Code::Done
+        }
+        Outcome::Stopped(state) => {
+            render::say(&format!(
+                "\nStopped at a safe point, at `{state}`: {}.\nNext: {}",
+                state.meaning(),
+                session.configured.command("resume")
+            ));
+            Code::Stopped
+        }
+        Outcome::Declined(state) => {
+            render::say(&format!(
+                "\n`{state}` was not entered, as you said. Nothing is under way.\nNext: {}",
+                session.configured.command("resume")
+            ));
+            Code::Stopped
+        }
+        Outcome::Halted { step, failure } => {
+            let state = procedure::order(session.configured.spec.strategy);
+            let at = session.cursor.state(state);
+            let left: Vec<String> = procedure::steps(session.configured.spec.strategy)
+                .iter()
+                .filter(|step| !session.cursor.is_reached(step.id))
+                .map(|step| format!("{}: {}", step.id, step.title))
+                .collect();
+            explain(session, "halted", step, failure, &left, &status::next_commands(&session.configured, at)).await;
+            if failure.outcome_unknown { Code::OutcomeUnknown } else { Code::Halted }
+        }
+        Outcome::Stuck { step, failure, undone, left } => {
+            render::complain(&format!("undone so far: {}", if undone.is_empty() { "nothing".to_owned() } else { undone.join(", ") }));
+            let next = vec![(session.configured.command("resume"), "goes on with the rollback".to_owned())];
+            explain(session, "stuck", step, failure, left, &next).await;
+            Code::Stuck
+        }
+    })
+}
+
+async fn explain(
+    session: &Session,
+    word: &str,
+    step: &str,
+    failure: &Failure,
+    not_done: &[String],
+    next: &[(String, String)],
+) {
+    let truth = status::truth(&session.configured.spec, &session.world).await;
+    let told = Told {
+        word,
+        step,
+        failure,
+        truth: &truth.lines(),
+        not_done,
+        next,
+        evidence: &format!("{} (`{}`)", session.configured.store.display(), session.configured.command("journal")),
+    };
+    render::complain(&told.text());
+}

@@ -1,0 +1,344 @@
+//! `regmig status`: what is true now, what comes next, what to type.
+
+use std::time::Duration;
+
+use regmig_core::cursor::{Cursor, Direction};
+use regmig_core::effect::{Answer, Query};
+use regmig_core::facts::{Container, RedisState};
+use regmig_core::machine::Machine;
+use regmig_core::port::Observe as _;
+use regmig_core::state::State;
+use regmig_core::step::Cx;
+use regmig_procedure::procedure;
+use regmig_procedure::spec::Spec;
+use regmig_procedure::steps::drained;
+use serde_json::{Value, json};
+
+use crate::cli::Cli;
+use crate::exit_code::Code;
+use crate::problem::Problem;
+use crate::render::progress::Bars;
+use crate::render::{self, span, time};
+use crate::session::Configured;
+use crate::world::World;
+
+/// How long a machine may take before it counts as out of reach.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Version of `status --json`.
+const FORMAT: u32 = 1;
+
+/// What has just been seen.
+pub(crate) struct Truth {
+    source: Seen,
+    dest: Seen,
+    tunnel: Option<String>,
+    tunnel_name: String,
+    services: Vec<String>,
+    register: String,
+    nginx: String,
+}
+
+struct Seen {
+    containers: Result<Vec<Container>, String>,
+    redis: Option<RedisState>,
+}
+
+/// Looks at both machines.
+pub(crate) async fn truth(spec: &Spec, world: &World) -> Truth {
+    let (source, dest) = futures::future::join(see(world, Machine::Source), see(world, Machine::Dest)).await;
+    let tunnel = source.containers.as_ref().ok().and_then(|all| {
+        all.iter().find(|container| container.name == spec.tunnel.name).map(|container| container.state.clone())
+    });
+    Truth {
+        source,
+        dest,
+        tunnel,
+        tunnel_name: spec.tunnel.name.clone(),
+        services: spec.stack.all(),
+        register: spec.stack.register.clone(),
+        nginx: spec.stack.nginx.clone(),
+    }
+}
+
+async fn see(world: &World, machine: Machine) -> Seen {
+    let looked = tokio::time::timeout(PATIENCE, async {
+        let containers = match world.observe(&Query::Containers { machine }).await {
+            Ok(Answer::Containers(containers)) => Ok(containers),
+            Ok(other) => Err(format!("{other:?}")),
+            Err(error) => Err(error.chain().join(": ")),
+        };
+        let redis = match world.observe(&Query::Redis { machine }).await {
+            Ok(Answer::Redis(redis)) => Some(*redis),
+            _ => None,
+        };
+        Seen { containers, redis }
+    });
+    looked.await.unwrap_or_else(|_| Seen {
+        containers: Err(format!("{machine} did not answer within {} s", PATIENCE.as_secs())),
+        redis: None,
+    })
+}
+
+impl Truth {
+    fn seen(&self, machine: Machine) -> &Seen {
+        match machine {
+            Machine::Source => &self.source,
+            Machine::Dest => &self.dest,
+        }
+    }
+
+    fn runs(&self, machine: Machine, service: &str) -> bool {
+        self.seen(machine).containers.as_ref().is_ok_and(|all| {
+            all.iter().any(|container| container.service.as_deref() == Some(service) && container.runs())
+        })
+    }
+
+    /// Machines on which a client's write can be accepted: register, nginx and Redis run there.
+    pub(crate) fn writers(&self) -> Vec<Machine> {
+        Machine::BOTH
+            .into_iter()
+            .filter(|machine| self.runs(*machine, &self.register) && self.runs(*machine, &self.nginx))
+            .collect()
+    }
+
+    /// What was seen, in words.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for machine in Machine::BOTH {
+            let seen = self.seen(machine);
+            match &seen.containers {
+                Err(reason) => lines.push(format!("{machine}: not known, {reason}")),
+                Ok(_) => {
+                    let up: Vec<&str> =
+                        self.services.iter().filter(|name| self.runs(machine, name)).map(String::as_str).collect();
+                    let up = if up.is_empty() { "nothing of the stack runs".to_owned() } else { format!("{} run", up.join(", ")) };
+                    let redis = seen.redis.as_ref().map_or(String::new(), |redis| {
+                        format!("; Redis {} as {}, {} keys", redis.version, redis.role, redis.keys)
+                    });
+                    lines.push(format!("{machine}: {up}{redis}"));
+                }
+            }
+        }
+        let reachable = Machine::BOTH.iter().all(|machine| self.seen(*machine).containers.is_ok());
+        lines.push(match self.writers().as_slice() {
+            _ if !reachable => "writes: not known while a machine is out of reach".to_owned(),
+            [] => "writes: no machine accepts them".to_owned(),
+            [one] => format!("writes: {one} accepts them"),
+            _ => "writes: BOTH MACHINES COULD ACCEPT THEM: stop source's register now".to_owned(),
+        });
+        if let Some(state) = &self.tunnel {
+            lines.push(format!("tunnel {}: {state}", self.tunnel_name));
+        }
+        if let Some(line) = self.replication() {
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn replication(&self) -> Option<String> {
+        let source = self.source.redis.as_ref()?;
+        let primary = source.primary.as_ref()?;
+        let lag = self.lag().map_or(String::new(), |lag| format!(", {lag} bytes behind"));
+        Some(if source.link_up {
+            format!("replication: source follows {primary}, link up{lag}")
+        } else {
+            format!("replication: ALARM, source follows {primary} but the link is DOWN; source's DNS grows stale")
+        })
+    }
+
+    fn lag(&self) -> Option<i64> {
+        let (source, dest) = (self.source.redis.as_ref()?, self.dest.redis.as_ref()?);
+        source.primary.as_ref()?;
+        Some(dest.offset.saturating_sub(source.offset).max(0))
+    }
+
+    fn json(&self) -> Value {
+        let machine = |machine: Machine| {
+            let seen = self.seen(machine);
+            let containers: Option<Vec<Value>> = seen.containers.as_ref().ok().map(|all| {
+                all.iter()
+                    .filter(|container| container.service.is_some())
+                    .map(|container| {
+                        json!({
+                            "service": container.service, "name": container.name,
+                            "state": container.state, "restart": container.restart,
+                        })
+                    })
+                    .collect()
+            });
+            json!({
+                "reachable": seen.containers.is_ok(),
+                "trouble": seen.containers.as_ref().err(),
+                "services": containers,
+                "redis": seen.redis,
+            })
+        };
+        json!({
+            "source": machine(Machine::Source),
+            "dest": machine(Machine::Dest),
+            "writers": self.writers(),
+            "tunnel": self.tunnel,
+            "replication": self.source.redis.as_ref().and_then(|redis| redis.primary.as_ref().map(|primary| json!({
+                "primary": primary, "link_up": redis.link_up, "lag_bytes": self.lag(), "idle_s": redis.link_idle_s,
+            }))),
+        })
+    }
+}
+
+/// Commands that are safe at a state, with what each does.
+pub(crate) fn next_commands(configured: &Configured, state: State) -> Vec<(String, String)> {
+    let mut next = vec![(configured.command("status"), "shows this again".to_owned())];
+    if let Some(after) = state.next() {
+        next.insert(0, (configured.command("resume"), format!("goes on, to `{after}` first")));
+    }
+    let back = match state {
+        State::Start | State::Proxy | State::Finalized => None,
+        State::Replica => Some(State::Proxy),
+        State::Nameservers | State::Verified | State::Drained => Some(State::Replica),
+        State::Cold | State::Synced => Some(State::Warm),
+        State::Launched | State::Backup | State::Linked | State::Warm => Some(State::Start),
+    };
+    if let Some(to) = back {
+        next.push((configured.command(&format!("rollback --to {to}")), format!("returns to `{to}`")));
+    }
+    next
+}
+
+pub(super) async fn run(cli: &Cli, as_json: bool, offline: bool) -> Result<Code, Problem> {
+    let configured = Configured::load(cli)?;
+    let (_, cursor) = configured.read()?;
+    let state = cursor.state(procedure::order(configured.spec.strategy));
+    let world = if offline { None } else { Some(configured.world(&Bars::new())?) };
+    let truth = match &world {
+        Some(world) => Some(truth(&configured.spec, world).await),
+        None => None,
+    };
+    let running = regmig_store::in_use(&configured.store);
+    let quiet = match &world {
+        Some(world) if state == State::Verified => Some(quiet(&configured, world, &cursor).await),
+        _ => None,
+    };
+    let view = View { configured: &configured, cursor: &cursor, state, running, truth, quiet };
+    render::say(&if as_json { view.json().to_string() } else { view.text() });
+    Ok(Code::Done)
+}
+
+async fn quiet(configured: &Configured, world: &World, cursor: &Cursor) -> Result<drained::Quiet, String> {
+    let cx = Cx { spec: &configured.spec, world, past: cursor };
+    let looked = tokio::time::timeout(PATIENCE, drained::quiet(&cx)).await;
+    match looked {
+        Ok(Ok(quiet)) => Ok(quiet),
+        Ok(Err(error)) => Err(error.chain().join(": ")),
+        Err(_) => Err(format!("source did not answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+struct View<'a> {
+    configured: &'a Configured,
+    cursor: &'a Cursor,
+    state: State,
+    running: bool,
+    truth: Option<Truth>,
+    quiet: Option<Result<drained::Quiet, String>>,
+}
+
+impl View<'_> {
+    fn direction(&self) -> String {
+        match self.cursor.direction() {
+            Direction::Forward => "forward".to_owned(),
+            Direction::Back(to) => format!("back to {to}"),
+        }
+    }
+
+    /// When the state was entered: when its last step was reached.
+    fn since_ms(&self) -> Option<i64> {
+        procedure::steps(self.configured.spec.strategy)
+            .iter()
+            .filter(|step| step.enters == self.state)
+            .filter_map(|step| self.cursor.step(step.id))
+            .map(|step| step.reached_ms)
+            .max()
+    }
+
+    fn commands(&self) -> Vec<(String, String)> {
+        if self.cursor.begun().is_none() {
+            return vec![
+                (self.configured.command("check"), "looks at both machines".to_owned()),
+                (self.configured.command("run"), "begins the migration".to_owned()),
+            ];
+        }
+        if let Direction::Back(to) = self.cursor.direction() {
+            return vec![(self.configured.command("resume"), format!("goes on with the rollback to `{to}`"))];
+        }
+        next_commands(self.configured, self.state)
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12} {value}\n"));
+        let id = self.cursor.begun().map_or("none has begun", |begun| begun.id.as_str());
+        line("migration", format!("{id}, of {}", self.configured.spec.domain));
+        let since = self.since_ms().map_or(String::new(), |at| format!(", since {}", time(at)));
+        line("state", format!("{}{since}", self.state));
+        line("", self.state.meaning().to_owned());
+        line("direction", self.direction());
+        let writes = self.state.writes().map_or("nobody".to_owned(), |machine| machine.to_string());
+        line("writes", format!("{writes}, in this state"));
+        line("process", if self.running { "a regmig is at work" } else { "no regmig is at work" }.to_owned());
+        if let Some((step, at)) = self.cursor.in_progress() {
+            line("step", format!("{step}, started {}", time(at)));
+        }
+        if let Some((step, failure)) = self.cursor.failure() {
+            let word = if self.cursor.is_stuck() { "STUCK" } else { "failed" };
+            line(word, format!("{step}: {}", failure.chain.join(": ")));
+            if let Some(hint) = &failure.hint {
+                line("hint", hint.replace('\n', "\n             "));
+            }
+        }
+        if let Some(truth) = &self.truth {
+            for (index, seen) in truth.lines().into_iter().enumerate() {
+                line(if index == 0 { "true now" } else { "" }, seen);
+            }
+        }
+        match &self.quiet {
+            Some(Ok(quiet)) => {
+                let last = quiet.served.last_ms.map_or("none".to_owned(), time);
+                let hour = quiet.served.last_hour;
+                line("quiet", format!("last request {last}, {hour} in the last hour, {} left", span(quiet.left_ms)));
+            }
+            Some(Err(reason)) => line("quiet", format!("not known: {reason}")),
+            None => {}
+        }
+        if let Some(next) = self.state.next() {
+            line("next", format!("{next}: {}", next.meaning()));
+        }
+        for (index, (command, why)) in self.commands().into_iter().enumerate() {
+            line(if index == 0 { "type" } else { "" }, format!("{command:<34} {why}"));
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    fn json(&self) -> Value {
+        let failure = self.cursor.failure().map(|(step, failure)| json!({ "step": step, "failure": failure }));
+        json!({
+            "format": FORMAT,
+            "migration": self.cursor.begun().map(|begun| begun.id.clone()),
+            "domain": self.configured.spec.domain,
+            "state": self.state,
+            "since_ms": self.since_ms(),
+            "direction": match self.cursor.direction() { Direction::Forward => "forward", Direction::Back(_) => "back" },
+            "rollback_to": match self.cursor.direction() { Direction::Forward => None, Direction::Back(to) => Some(to) },
+            "stuck": self.cursor.is_stuck(),
+            "writes": self.state.writes(),
+            "at_work": self.running,
+            "step": self.cursor.in_progress().map(|(step, at)| json!({ "id": step, "started_ms": at })),
+            "failure": failure,
+            "next": self.state.next(),
+            "commands": self.commands().into_iter().map(|(command, _)| command).collect::<Vec<_>>(),
+            "now": self.truth.as_ref().map(Truth::json),
+            "quiet": self.quiet.as_ref().and_then(|quiet| quiet.as_ref().ok()),
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! The backup: a copy, checked by Redis's own tools and by checksum.
+
+use std::time::Duration;
+
+use regmig_core::port::PortError;
+use regmig_docker::{ContainerSpec, Mount};
+use regmig_procedure::steps::backup::MANIFEST;
+
+use super::site::Site;
+
+/// A copy under another name until it has been checked. A rewrite of the AOF
+/// while it is copied would leave it without a file that its manifest names,
+/// so the copy is made again until the listing before and after is the same.
+const COPY: &str = r#"set -eu
+data=$1 part=$2.part
+names() { find "$data" -type f -printf '%P\n' | sort; }
+for try in 1 2 3 4 5; do
+  rm -rf -- "$part"; mkdir -m 0700 -- "$part"
+  before=$(names)
+  cp -a -- "$data" "$part/data" || continue
+  [ "$before" = "$(names)" ] && { find "$part/data" -type f -printf '%P\n' | sort; exit 0; }
+done
+echo "the files in $data kept changing while they were copied" >&2
+exit 1"#;
+
+/// The manifest is written last and checked against the copy; with it the backup counts.
+const SEAL: &str = r#"set -eu
+part=$1.part
+cd "$part/data"
+find . -type f -print0 | sort -z | xargs -0 -r sha256sum -b -- > "../$2"
+sha256sum --check --quiet --strict "../$2" >&2
+cd /
+sync -f "$part"
+mv -T -- "$part" "$1"
+sync -f "$1""#;
+
+impl Site {
+    pub(super) async fn back_up(&self, data: &str, to: &str) -> Result<(), PortError> {
+        let limit = Duration::from_secs(self.spec.limits.bulk_s);
+        let mut last = None;
+        // A copy of an AOF that is being appended to may end in half a record; the next copy will not.
+        for _ in 0..4 {
+            let output = self.script("copying the data folder", COPY, &[data, to], limit).await?;
+            match self.check_copy(&format!("{to}.part/data"), &output.stdout_text(), limit).await {
+                Ok(()) => {
+                    self.script("sealing the backup", SEAL, &[to, MANIFEST], limit).await?;
+                    return Ok(());
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| PortError::Refused { what: "checking the backup".to_owned(), source: None }))
+    }
+
+    /// Has Redis's own tools read the copy, in a container without a network.
+    async fn check_copy(&self, folder: &str, names: &str, limit: Duration) -> Result<(), PortError> {
+        let image = self.container(&self.spec.stack.redis).await?.image;
+        for name in names.lines() {
+            let tool = if name.ends_with(".aof.manifest") || (name.ends_with(".aof") && !name.contains('/')) {
+                "redis-check-aof"
+            } else if name.ends_with(".rdb") && !name.contains('/') && !name.starts_with("temp-") {
+                "redis-check-rdb"
+            } else {
+                continue;
+            };
+            let script = format!("command -v {tool} >/dev/null || exit 0; exec {tool} \"/backup/$1\"");
+            let check = ContainerSpec::new(&image, "regmig-check")
+                .entrypoint(["sh", "-c"])
+                .command([script.as_str(), "sh", name])
+                .mount(Mount::read_only(folder, "/backup"))
+                .user("0")
+                .no_network();
+            let result = self.docker.run_once(&check, limit).await?;
+            if result.status != 0 {
+                let words = format!("{}{}", result.stdout, result.stderr);
+                let what = format!("{tool} on the copy of {name} on {}", self.machine);
+                return Err(PortError::refused(what, words.trim().to_owned()));
+            }
+        }
+        Ok(())
+    }
+}

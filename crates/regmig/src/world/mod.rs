@@ -1,0 +1,84 @@
+//! The real world: queries and effects carried out over SSH, Docker, Redis, HTTP and DNS.
+
+mod act;
+mod backup;
+mod files;
+mod host;
+pub(crate) mod lease;
+mod names;
+mod observe;
+pub(crate) mod progress;
+mod public;
+mod rsync;
+mod served;
+mod site;
+mod tunnel;
+
+use std::sync::Arc;
+
+use regmig_core::machine::Machine;
+use regmig_core::port::PortError;
+use regmig_http::TlsTrust;
+use regmig_procedure::spec::Spec;
+use secrecy::SecretString;
+
+use self::progress::Progress;
+use self::site::Site;
+
+/// Both machines, and what stands around them.
+pub(crate) struct World {
+    spec: Arc<Spec>,
+    source: Site,
+    dest: Site,
+    password: Option<SecretString>,
+    trust: TlsTrust,
+    trust_pem: String,
+    progress: Arc<dyn Progress>,
+}
+
+impl World {
+    /// Prepares to reach both machines; nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// Where the trusted certificates cannot be read any more.
+    pub(crate) fn new(spec: Spec, password: Option<SecretString>, progress: Arc<dyn Progress>) -> Result<Self, PortError> {
+        let what = format!("reading {}", spec.proxy.trust.display());
+        let pem = std::fs::read(&spec.proxy.trust).map_err(|error| PortError::refused(&what, error))?;
+        let trust = TlsTrust::from_ca_pem(&pem).map_err(|error| PortError::refused(&what, error))?;
+        let trust_pem = String::from_utf8(pem).map_err(|error| PortError::refused(&what, error))?;
+        let spec = Arc::new(spec);
+        Ok(Self {
+            source: Site::new(Machine::Source, Arc::clone(&spec), password.clone()),
+            dest: Site::new(Machine::Dest, Arc::clone(&spec), password.clone()),
+            spec,
+            password,
+            trust,
+            trust_pem,
+            progress,
+        })
+    }
+
+    fn site(&self, machine: Machine) -> &Site {
+        match machine {
+            Machine::Source => &self.source,
+            Machine::Dest => &self.dest,
+        }
+    }
+
+    /// Compares both data sets key by key and names the first keys that differ.
+    ///
+    /// # Errors
+    ///
+    /// Where either Redis does not answer.
+    pub(crate) async fn differing_keys(&self, limit: usize) -> Result<regmig_redis::Differences, PortError> {
+        let options = self.digest_options();
+        let meter = self.progress.begin("comparing keys");
+        let mut seen = |progress: regmig_redis::DigestProgress| meter.keys(progress.done, progress.total);
+        regmig_redis::diff(&self.source.redis, &self.dest.redis, &options, limit, &mut seen).await
+    }
+
+    fn digest_options(&self) -> regmig_redis::DigestOptions {
+        regmig_redis::DigestOptions { excluded: self.spec.redis.startup_keys.clone(), ..Default::default() }
+    }
+}

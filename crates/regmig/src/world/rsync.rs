@@ -1,0 +1,157 @@
+//! rsync, run on dest, pulling from source.
+
+use std::time::{Duration, Instant};
+
+use regmig_core::effect::Expect;
+use regmig_core::facts::Pass;
+use regmig_core::machine::Machine;
+use regmig_core::port::PortError;
+use regmig_procedure::steps::{linked, warm};
+use regmig_ssh::{Command, FileWrite, Source};
+
+use super::World;
+use super::progress::Meter;
+
+/// Runs alone: a pass whose connection was lost may still be under way.
+/// The options are those of the published procedure, with numeric owners since
+/// the machines may number users differently.
+const PULL: &str = r#"set -eu
+work=$1 port=$2 from=$3 to=$4; shift 4
+exec flock -w 60 "$work/rsync.lock" rsync --archive --copy-links --compress --delete --numeric-ids "$@" \
+  -e "ssh -p $port -i $work/pull_key -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$work/known_hosts" \
+  "$from" "$to""#;
+
+impl World {
+    fn pull(&self, user: &str, options: &[&str]) -> Command {
+        let spec = &self.spec;
+        let address = spec.source.address;
+        let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+        let mut arguments = vec![
+            spec.work(Machine::Dest),
+            spec.tunnel.source_ssh_port.to_string(),
+            format!("{user}@{host}:{}/", spec.data(Machine::Source)),
+            format!("{}/", spec.data(Machine::Dest)),
+        ];
+        arguments.extend(options.iter().map(|option| (*option).to_owned()));
+        Command::shell(PULL, arguments).time_limit(Duration::from_secs(spec.limits.bulk_s)).called("rsync")
+    }
+
+    /// Proves that dest may read source's data folder.
+    pub(super) async fn prove_pull(&self) -> Result<(), PortError> {
+        let user = self.source.login_user().await?;
+        let command = self.pull(&user, &["--dry-run"]).query();
+        let what = "dest reading source's data folder with the migration's key";
+        self.dest.host.exec(&command).await?.success_or_refused(what).map(|_| ())
+    }
+
+    /// Passes until one moves little; leaves a marker that says so.
+    pub(super) async fn warm_up(&self, below_bytes: u64, passes: u32) -> Result<Vec<Pass>, PortError> {
+        let mut done = Vec::new();
+        for number in 1..=passes.max(1) {
+            let meter = self.progress.begin(&format!("warm pass {number}"));
+            let pass = self.pass(false, &*meter).await?;
+            let bytes = pass.bytes;
+            done.push(pass);
+            if bytes < below_bytes {
+                break;
+            }
+        }
+        let content = serde_json::to_vec(&done).unwrap_or_default();
+        let marker = FileWrite::new(warm::passes_marker(&self.spec), content).mode(0o600);
+        self.dest.write(marker, &Expect::Any).await?;
+        Ok(done)
+    }
+
+    /// The pass of the cold window; what it wrote is on disk when it returns.
+    pub(super) async fn last_pass(&self, checksum: bool) -> Result<Pass, PortError> {
+        let meter = self.progress.begin("last pass");
+        let pass = self.pass(checksum, &*meter).await?;
+        let data = self.spec.data(Machine::Dest);
+        self.dest.script("syncing the data", "sync -f \"$1\"", &[&data], Duration::from_secs(60)).await?;
+        Ok(pass)
+    }
+
+    async fn pass(&self, checksum: bool, meter: &dyn Meter) -> Result<Pass, PortError> {
+        let user = self.source.login_user().await?;
+        let mut options = vec!["--stats", "--no-human-readable", "--info=progress2", "--outbuf=L"];
+        if checksum {
+            options.push("--checksum");
+        }
+        let begun = Instant::now();
+        let mut pass = Pass::default();
+        let mut on_line = |from: Source, line: &str| {
+            if from == Source::Stdout {
+                match Line::parse(line) {
+                    Line::Progress { bytes, percent, words } => meter.bytes(bytes, percent, words),
+                    Line::Moved(bytes) => pass.bytes = bytes,
+                    Line::Total(bytes) => pass.total_bytes = bytes,
+                    Line::Other => {}
+                }
+            }
+        };
+        let command = self.pull(&user, &options);
+        let output = self.dest.host.exec_streaming(&command, &mut on_line).await?;
+        // 24: files vanished while they were read, as Redis rewriting its AOF does; the next pass sees to it.
+        if !matches!(output.status, regmig_ssh::Status::Code(0 | 24)) {
+            output.success_or_refused("rsync from source to dest")?;
+        }
+        pass.ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(pass)
+    }
+}
+
+/// One line of rsync's output.
+#[derive(Debug, PartialEq, Eq)]
+enum Line<'a> {
+    Progress { bytes: u64, percent: u8, words: &'a str },
+    Moved(u64),
+    Total(u64),
+    Other,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Self {
+        let digits = |text: &str| {
+            let number: String = text.chars().filter(char::is_ascii_digit).collect();
+            number.parse().unwrap_or_default()
+        };
+        if let Some(rest) = line.strip_prefix("Literal data: ") {
+            return Self::Moved(digits(rest));
+        }
+        if let Some(rest) = line.strip_prefix("Total file size: ") {
+            return Self::Total(digits(rest));
+        }
+        let mut words = line.split_whitespace();
+        if let (Some(bytes), Some(percent)) = (words.next(), words.next())
+            && let (Ok(bytes), Some(Ok(percent))) =
+                (bytes.replace(',', "").parse(), percent.strip_suffix('%').map(str::parse))
+        {
+            let words = line.split_once('%').map_or("", |(_, rest)| rest.trim());
+            return Self::Progress { bytes, percent, words };
+        }
+        Self::Other
+    }
+}
+
+/// Where the tunnel's key and known hosts are, for whoever mounts them.
+pub(super) fn tunnel_folder(world: &World) -> String {
+    let key = linked::tunnel_key(&world.spec);
+    key.rsplit_once('/').map_or(key.clone(), |(folder, _)| folder.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Line;
+
+    #[test]
+    fn progress_and_statistics_are_understood() {
+        assert_eq!(
+            Line::parse("     9961472  45%   12.34MB/s    0:00:01 (xfr#1, to-chk=0/3)"),
+            Line::Progress { bytes: 9_961_472, percent: 45, words: "12.34MB/s    0:00:01 (xfr#1, to-chk=0/3)" }
+        );
+        assert_eq!(Line::parse("Literal data: 4,211 bytes"), Line::Moved(4211));
+        assert_eq!(Line::parse("Total file size: 9961472 bytes"), Line::Total(9_961_472));
+        assert_eq!(Line::parse("speedup is 1.00"), Line::Other);
+        assert_eq!(Line::parse(""), Line::Other);
+    }
+}

@@ -1,0 +1,108 @@
+//! Whom source still serves, read from its logs.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use regmig_core::facts::Served;
+use regmig_core::machine::Machine;
+use regmig_core::port::PortError;
+use regmig_docker::LogRange;
+use regmig_procedure::spec::Reach;
+use regmig_ssh::{Command, Sudo};
+
+use super::World;
+use super::host::now_ms;
+use super::public::AGENT;
+
+const HOUR_MS: i64 = 3_600_000;
+/// How much of a log is read; requests before that are not counted, the last one always is.
+const TAIL_BYTES: usize = 8 << 20;
+
+/// One request, as a log tells of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    at_ms: i64,
+    words: String,
+}
+
+impl World {
+    /// Requests that source has served since a time, regmig's own left out.
+    ///
+    /// Requests by HTTP are told apart by their user agent. DNS carries none:
+    /// there, canaries are told apart by name, and the questions that `verify`
+    /// asks for every user by their time and the operator's address.
+    pub(super) async fn served(&self, since_ms: i64, own: &[(i64, i64)]) -> Result<Served, PortError> {
+        let mut requests = self.http_requests().await?;
+        requests.extend(self.dns_requests(since_ms, own).await?);
+        requests.retain(|request| request.at_ms >= since_ms);
+        let now = now_ms();
+        let last = requests.iter().max_by_key(|request| request.at_ms);
+        Ok(Served {
+            last_ms: last.map(|request| request.at_ms),
+            last: last.map(|request| request.words.clone()),
+            last_hour: requests.iter().filter(|request| request.at_ms > now - HOUR_MS).count() as u64,
+            total: requests.len() as u64,
+        })
+    }
+
+    async fn http_requests(&self) -> Result<Vec<Request>, PortError> {
+        let path = self.spec.path(Machine::Source, &self.spec.stack.nginx_access_log);
+        let script = "[ ! -f \"$1\" ] || tail -c \"$2\" -- \"$1\"";
+        let text = self.source.look("reading nginx's access log", script, &[&path, &TAIL_BYTES.to_string()]).await?;
+        Ok(text.lines().filter(|line| !line.contains(AGENT)).filter_map(access_line).collect())
+    }
+
+    async fn dns_requests(&self, since_ms: i64, own: &[(i64, i64)]) -> Result<Vec<Request>, PortError> {
+        let operator = self.operator_address().await?;
+        let container = self.source.container(&self.spec.stack.dns).await?;
+        let range = LogRange { since_ms: Some(since_ms), tail: None, limit_bytes: TAIL_BYTES };
+        let logs = self.source.docker.logs(&container.name, &range).await?;
+        let domain = self.spec.domain.to_ascii_lowercase();
+        Ok(logs
+            .lines
+            .into_iter()
+            .filter(|line| {
+                let words = line.text.to_ascii_lowercase();
+                let ours = operator.is_some_and(|address| words.contains(&address.to_string()))
+                    && own.iter().any(|(from, to)| (*from..=*to).contains(&line.at_ms));
+                // What names the domain is a request; a service's other words are not.
+                words.contains(&domain) && !words.contains("regmigcanary") && !ours
+            })
+            .map(|line| Request { at_ms: line.at_ms, words: line.text })
+            .collect())
+    }
+
+    /// The operator's address as source sees it; nothing where regmig runs on source itself.
+    async fn operator_address(&self) -> Result<Option<IpAddr>, PortError> {
+        if matches!(self.spec.source.reach, Reach::Local { .. }) {
+            return Ok(None);
+        }
+        let command = Command::shell("echo \"${SSH_CLIENT%% *}\"", [] as [&str; 0])
+            .sudo(Sudo::Never)
+            .time_limit(Duration::from_secs(10))
+            .query();
+        let output = self.source.host.exec(&command).await?;
+        Ok(output.stdout_text().trim().parse().ok())
+    }
+}
+
+/// A line of nginx's `combined` format, or of any other with the time in brackets.
+fn access_line(line: &str) -> Option<Request> {
+    let (_, rest) = line.split_once('[')?;
+    let (time, _) = rest.split_once(']')?;
+    let at = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", time).ok()?.to_timestamp().ok()?;
+    Some(Request { at_ms: at.as_millisecond(), words: line.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::access_line;
+
+    #[test]
+    fn the_time_of_a_request_is_found() {
+        let line = r#"10.0.0.7 - - [22/Nov/2026:12:30:05 +0100] "GET /u/server HTTP/1.1" 302 0 "-" "curl/8""#;
+        assert_eq!(access_line(line).unwrap().at_ms, 1_795_347_005_000);
+        assert_eq!(access_line("no time here"), None);
+        assert_eq!(access_line("[not a time] GET /"), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! One machine with everything that reaches into it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regmig_core::facts;
+use regmig_core::machine::Machine;
+use regmig_core::port::PortError;
+use regmig_docker::{Docker, DockerLimits};
+use regmig_procedure::spec::{Reach, Spec};
+use regmig_redis::Redis;
+use regmig_ssh::{Command, Host, HostSpec, Limits, Output, SshSpec, Transport};
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+/// One machine.
+pub(super) struct Site {
+    pub(super) machine: Machine,
+    pub(super) spec: Arc<Spec>,
+    pub(super) host: Host,
+    pub(super) docker: Docker,
+    pub(super) redis: Redis,
+    compose: OnceCell<Vec<&'static str>>,
+}
+
+impl Site {
+    pub(super) fn new(machine: Machine, spec: Arc<Spec>, password: Option<SecretString>) -> Self {
+        let limits = Limits {
+            connect: Duration::from_secs(spec.limits.connect_s),
+            command: Duration::from_secs(spec.limits.command_s),
+            ..Limits::default()
+        };
+        let (transport, sudo) = match &spec.machine(machine).reach {
+            Reach::Local { sudo } => (Transport::Local, *sudo),
+            Reach::Ssh(ssh) => (
+                Transport::Ssh(SshSpec {
+                    address: ssh.host.clone(),
+                    port: ssh.port,
+                    user: ssh.user.clone(),
+                    identity: ssh.identity.clone(),
+                    use_agent: ssh.agent,
+                    known_hosts: ssh.known_hosts.clone(),
+                }),
+                ssh.user != "root",
+            ),
+        };
+        let host = Host::new(HostSpec { label: machine.to_string(), transport, sudo }, limits);
+        let docker = {
+            let host = host.clone();
+            Docker::new(machine.as_str(), DockerLimits::default(), move || {
+                let host = host.clone();
+                async move { host.open_docker().await }
+            })
+        };
+        let redis = {
+            let (host, docker, spec) = (host.clone(), docker.clone(), Arc::clone(&spec));
+            let dial = move || {
+                let (host, docker, spec) = (host.clone(), docker.clone(), Arc::clone(&spec));
+                async move {
+                    let address = redis_address(&docker, &spec, machine).await?;
+                    let stream = host.open_tcp(&address, spec.redis.port).await?;
+                    Ok(Box::new(stream) as regmig_redis::BoxedStream)
+                }
+            };
+            Redis::connect(format!("Redis of {machine}"), dial, password, regmig_redis::Limits::default())
+        };
+        Self { machine, spec, host, docker, redis, compose: OnceCell::new() }
+    }
+
+    /// Every container, those of the stack with their service.
+    pub(super) async fn containers(&self) -> Result<Vec<facts::Container>, PortError> {
+        let all = self.docker.containers().await?;
+        Ok(all.into_iter().map(|container| container_of(container, &self.spec.machine(self.machine).root)).collect())
+    }
+
+    /// Names of the stack's containers by service.
+    pub(super) async fn names(&self) -> Result<BTreeMap<String, facts::Container>, PortError> {
+        let all = self.containers().await?;
+        Ok(all.into_iter().filter_map(|container| Some((container.service.clone()?, container))).collect())
+    }
+
+    /// The container of one service.
+    pub(super) async fn container(&self, service: &str) -> Result<facts::Container, PortError> {
+        self.names().await?.remove(service).ok_or_else(|| PortError::Refused {
+            what: format!("service {service} has no container on {}", self.machine),
+            source: None,
+        })
+    }
+
+    /// The address at which the register's container answers, from the machine itself.
+    pub(super) async fn address_of(&self, service: &str) -> Result<String, PortError> {
+        address(&self.container(service).await?, self.machine)
+    }
+
+    /// Runs a shell script with arguments and requires success.
+    pub(super) async fn script(
+        &self,
+        what: &str,
+        script: &str,
+        arguments: &[&str],
+        limit: Duration,
+    ) -> Result<Output, PortError> {
+        let command = Command::shell(script, arguments.iter().copied()).time_limit(limit).called(what);
+        self.host.exec(&command).await?.success_or_refused(format!("{what} on {}", self.machine))
+    }
+
+    /// The same for a script that changes nothing.
+    pub(super) async fn look(&self, what: &str, script: &str, arguments: &[&str]) -> Result<String, PortError> {
+        let limit = Duration::from_secs(self.spec.limits.bulk_s);
+        let command = Command::shell(script, arguments.iter().copied()).time_limit(limit).called(what).query();
+        let output = self.host.exec(&command).await?.success_or_refused(format!("{what} on {}", self.machine))?;
+        Ok(output.stdout_text().into_owned())
+    }
+
+    /// Runs compose in the root folder.
+    pub(super) async fn compose(&self, arguments: &[&str]) -> Result<Output, PortError> {
+        let program = self
+            .compose
+            .get_or_try_init(|| async {
+                let probe = "docker compose version >/dev/null 2>&1 && echo plugin || echo standalone";
+                let found = self.look("looking for compose", probe, &[]).await?;
+                Ok::<_, PortError>(match found.trim() {
+                    "plugin" => vec!["docker", "compose"],
+                    _ => vec!["docker-compose"],
+                })
+            })
+            .await?;
+        let mut all = vec![self.spec.machine(self.machine).root.as_str()];
+        all.extend(program);
+        all.extend(["-f", &self.spec.stack.compose_file]);
+        all.extend(arguments);
+        let what = format!("compose {}", arguments.join(" "));
+        let limit = Duration::from_secs(self.spec.limits.healthy_s);
+        self.script(&what, "cd \"$1\" && shift && exec \"$@\" </dev/null", &all, limit).await
+    }
+}
+
+async fn redis_address(docker: &Docker, spec: &Spec, machine: Machine) -> Result<String, PortError> {
+    let root = &spec.machine(machine).root;
+    let all = docker.containers().await?;
+    let redis = all
+        .into_iter()
+        .map(|container| container_of(container, root))
+        .find(|container| container.service.as_deref() == Some(spec.stack.redis.as_str()) && container.runs());
+    match redis {
+        Some(container) => address(&container, machine),
+        None => Err(PortError::Refused { what: format!("Redis is not running on {machine}"), source: None }),
+    }
+}
+
+fn address(container: &facts::Container, machine: Machine) -> Result<String, PortError> {
+    container.networks.values().find(|address| !address.is_empty()).cloned().ok_or_else(|| PortError::Refused {
+        what: format!("{} on {machine} has no address: it is {}", container.name, container.state),
+        source: None,
+    })
+}
+
+fn container_of(container: regmig_docker::Container, root: &str) -> facts::Container {
+    let compose = container.compose.as_ref();
+    let ours = compose.is_some_and(|compose| {
+        let folder = root.rsplit('/').next().unwrap_or_default();
+        match &compose.working_dir {
+            Some(working_dir) => working_dir == root,
+            None => compose.project == folder,
+        }
+    });
+    facts::Container {
+        service: compose.filter(|_| ours).map(|compose| compose.service.clone()),
+        name: container.name,
+        id: container.id,
+        image: container.image,
+        state: container.state.to_string(),
+        restart: container.restart_policy.to_string(),
+        restarts: container.restarts,
+        started_ms: container.started_ms,
+        networks: container.networks,
+        ports: container.ports,
+    }
+}

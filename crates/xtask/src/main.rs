@@ -1,0 +1,47 @@
+//! `cargo xtask`: what one does with this repository beside building it.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use xtask::say::say;
+
+mod lab_command;
+
+/// Helpers of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The lab: two machines and a name server on this host
+    Lab(lab_command::LabArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Lab(args) => lab_command::run(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            tell(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints an error and what it came from, outermost first.
+fn tell(error: &(dyn Error + 'static)) {
+    say(format_args!("error: {error}"));
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        say(format_args!("  because: {error}"));
+        cause = error.source();
+    }
+}

@@ -1,0 +1,355 @@
+//! Running other programs, always with a time limit.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// The limit of a program that names none.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
+
+/// How much of a failed program's output an error quotes, in lines.
+const QUOTED_LINES: usize = 15;
+
+/// Why a program did not do what it was started for.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It could not be started.
+    #[error("cannot start `{command}`")]
+    Start {
+        /// The command line.
+        command: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its input, output or end could not be had.
+    #[error("cannot follow `{command}`")]
+    Follow {
+        /// The command line.
+        command: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It ran for longer than its limit and was ended.
+    #[error("`{command}` was still running after {seconds} s and was ended{quoted}")]
+    TimeLimit {
+        /// The command line.
+        command: String,
+        /// The limit.
+        seconds: u64,
+        /// The end of its output.
+        quoted: String,
+    },
+    /// It ended with something else than success.
+    #[error("`{command}` ended with {status}{quoted}")]
+    Failed {
+        /// The command line.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of its output.
+        quoted: String,
+    },
+}
+
+/// What a program left: its end and its output.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Standard output; empty where it went to a file.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// A program with its arguments, ready to run any number of times.
+#[derive(Debug, Clone)]
+pub struct Program {
+    words: Vec<OsString>,
+    limit: Duration,
+    input: Option<PathBuf>,
+    output: Option<PathBuf>,
+}
+
+impl Program {
+    /// A program without arguments and with the default limit.
+    pub fn new(name: impl Into<OsString>) -> Self {
+        Self {
+            words: vec![name.into()],
+            limit: DEFAULT_LIMIT,
+            input: None,
+            output: None,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I>(mut self, args: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        self.words.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets how long it may run.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Reads standard input from a file instead of nothing.
+    #[must_use]
+    pub fn input(mut self, file: &Path) -> Self {
+        self.input = Some(file.to_owned());
+        self
+    }
+
+    /// Writes standard output to a new file instead of memory.
+    #[must_use]
+    pub fn output_to(mut self, file: &Path) -> Self {
+        self.output = Some(file.to_owned());
+        self
+    }
+
+    /// The command line as a person would type it, without quoting.
+    pub fn line(&self) -> String {
+        let words: Vec<_> = self
+            .words
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        words.join(" ")
+    }
+
+    /// Runs it to its end, whatever that is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or followed, or exceeds its limit.
+    pub fn run(&self) -> Result<Output, ProgramError> {
+        let mut command = self.command();
+        command.stdin(match &self.input {
+            Some(path) => File::open(path).map_err(|e| self.start(e))?.into(),
+            None => Stdio::null(),
+        });
+        command.stdout(match &self.output {
+            Some(path) => File::create(path).map_err(|e| self.start(e))?.into(),
+            None => Stdio::piped(),
+        });
+        command.stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|e| self.start(e))?;
+        let stdout = child.stdout.take().map(collect);
+        let stderr = child.stderr.take().map(collect);
+        let ended = self.wait(&mut child)?;
+        let stdout = stdout.map(gathered).unwrap_or_default();
+        let stderr = stderr.map(gathered).unwrap_or_default();
+        match ended {
+            Some(status) => Ok(Output {
+                status,
+                stdout,
+                stderr,
+            }),
+            None => Err(ProgramError::TimeLimit {
+                command: self.line(),
+                seconds: self.limit.as_secs(),
+                quoted: quote(&stdout, &stderr),
+            }),
+        }
+    }
+
+    /// Runs it and returns its standard output without white space around it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::run`], and when it does not end with success.
+    pub fn text(&self) -> Result<String, ProgramError> {
+        let output = self.run()?;
+        if !output.status.success() {
+            return Err(ProgramError::Failed {
+                command: self.line(),
+                status: output.status,
+                quoted: quote(&output.stdout, &output.stderr),
+            });
+        }
+        Ok(output.stdout.trim().to_owned())
+    }
+
+    /// Runs it for its effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::text`].
+    pub fn done(&self) -> Result<(), ProgramError> {
+        self.text().map(drop)
+    }
+
+    /// Tells whether it runs and ends with success.
+    pub fn succeeds(&self) -> bool {
+        self.run().is_ok_and(|output| output.status.success())
+    }
+
+    /// Runs it on this process's own terminal, without a limit.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or followed.
+    pub fn interactive(&self) -> Result<ExitStatus, ProgramError> {
+        self.command().status().map_err(|e| self.start(e))
+    }
+
+    /// Starts it as a daemon of a session of its own, its output added to a file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or the file cannot be opened.
+    pub fn daemon(&self, log: &Path) -> Result<(), ProgramError> {
+        let open = || File::options().create(true).append(true).open(log);
+        let output = open().map_err(|e| self.start(e))?;
+        let errors = open().map_err(|e| self.start(e))?;
+        let mut command = Command::new("setsid");
+        command.args(["--fork"]).args(&self.words);
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let mut child = command.spawn().map_err(|e| self.start(e))?;
+        child.wait().map(drop).map_err(|e| self.follow(e))
+    }
+
+    fn command(&self) -> Command {
+        let mut words = self.words.iter();
+        let mut command = Command::new(words.next().map_or(OsStr::new(""), |w| w));
+        command.args(words);
+        command
+    }
+
+    /// Waits for the end; `None` when the limit came first and the child was ended.
+    fn wait(&self, child: &mut Child) -> Result<Option<ExitStatus>, ProgramError> {
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(status) = child.try_wait().map_err(|e| self.follow(e))? {
+                return Ok(Some(status));
+            }
+            if begun.elapsed() > self.limit {
+                child.kill().map_err(|e| self.follow(e))?;
+                child.wait().map_err(|e| self.follow(e))?;
+                return Ok(None);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+
+    fn start(&self, source: std::io::Error) -> ProgramError {
+        ProgramError::Start {
+            command: self.line(),
+            source,
+        }
+    }
+
+    fn follow(&self, source: std::io::Error) -> ProgramError {
+        ProgramError::Follow {
+            command: self.line(),
+            source,
+        }
+    }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read before an error is still worth showing.
+        let _ = pipe.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+fn gathered(reader: JoinHandle<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
+}
+
+/// The last lines of both streams, each indented on a line of its own.
+fn quote(stdout: &str, stderr: &str) -> String {
+    let lines: Vec<&str> = stdout
+        .lines()
+        .chain(stderr.lines())
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let skipped = lines.len().saturating_sub(QUOTED_LINES);
+    lines
+        .iter()
+        .skip(skipped)
+        .map(|line| format!("\n    {line}"))
+        .collect()
+}
+
+/// Writes a file that only its owner can read.
+///
+/// # Errors
+///
+/// What the system said.
+pub fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_trimmed_standard_output() {
+        assert_eq!(Program::new("echo").args(["a b"]).text().unwrap(), "a b");
+    }
+
+    #[test]
+    fn failure_quotes_the_end_of_the_output() {
+        let error = Program::new("sh")
+            .args(["-c", "echo broken >&2; exit 3"])
+            .text()
+            .unwrap_err();
+        let shown = error.to_string();
+        assert!(shown.contains("exit status: 3"), "{shown}");
+        assert!(shown.ends_with("\n    broken"), "{shown}");
+    }
+
+    #[test]
+    fn a_program_over_its_limit_is_ended() {
+        let begun = Instant::now();
+        let sleeper = Program::new("sleep")
+            .args(["30"])
+            .limit(Duration::from_millis(50));
+        assert!(matches!(sleeper.run(), Err(ProgramError::TimeLimit { .. })));
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Program::new("regmig-no-such-program").text().unwrap_err();
+        assert_eq!(error.to_string(), "cannot start `regmig-no-such-program`");
+    }
+
+    #[test]
+    fn input_and_output_can_be_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, "abc").unwrap();
+        Program::new("cat")
+            .input(&from)
+            .output_to(&to)
+            .done()
+            .unwrap();
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "abc");
+    }
+}
