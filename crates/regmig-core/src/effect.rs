@@ -30,6 +30,11 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// The home folder of the user who logs in. Answer: `Text`.
+    Home {
+        /// Where.
+        machine: Machine,
+    },
     /// A text file. Answer: `File`.
     File {
         /// Where.

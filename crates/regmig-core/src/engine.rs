@@ -300,41 +300,13 @@ impl<X: Sync> Engine<'_, X> {
         Ok(Ok(answers))
     }
 
-    /// What a rollback to `to` would undo, newest first, without doing it.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError::NoWay`] or [`EngineError::Never`] where that cannot be done.
-    pub fn rollback_plan(&self, to: State) -> Result<Vec<&Step<X>>, EngineError> {
-        let from = self.state();
-        let touched: Vec<&Step<X>> = self
-            .steps
-            .iter()
-            .rev()
-            .filter(|step| step.enters > to && self.cursor.step(step.id).is_some())
-            .collect();
-        if touched.iter().all(|step| step.enters > from) {
-            if touched.is_empty() && self.cursor.direction() == Direction::Forward {
-                rollback_path(from, to)?;
-            }
-        } else {
-            rollback_path(from, to)?;
-        }
-        for step in &touched {
-            if let Undo::Never(reason) = step.undo {
-                return Err(EngineError::Never { step: step.id, reason });
-            }
-        }
-        Ok(touched)
-    }
-
     /// Undoes every step after `to`, newest first; goes on with a rollback that was begun before.
     ///
     /// # Errors
     ///
     /// [`EngineError`]; an undo that fails for good is an [`Outcome::Stuck`] instead.
     pub async fn rollback(&mut self, to: State) -> Result<Outcome, EngineError> {
-        let plan: Vec<&'static str> = self.rollback_plan(to)?.into_iter().map(|step| step.id).collect();
+        let plan: Vec<&'static str> = rollback_plan(self.steps, &self.cursor, to)?.into_iter().map(|step| step.id).collect();
         match self.cursor.direction() {
             Direction::Forward => self.record(Event::RollbackBegun { to }).await?,
             Direction::Back(under_way) if under_way == to => {}
@@ -455,6 +427,33 @@ impl<X: Sync> Engine<'_, X> {
         self.cursor = next;
         Ok(())
     }
+}
+
+/// What a rollback to `to` would undo, newest first.
+///
+/// # Errors
+///
+/// [`EngineError::NoWay`] or [`EngineError::Never`] where that cannot be done.
+pub fn rollback_plan<'s, X>(
+    steps: &'s [Step<X>],
+    cursor: &Cursor,
+    to: State,
+) -> Result<Vec<&'s Step<X>>, EngineError> {
+    let from = cursor.state(steps.iter().map(|step| (step.id, step.enters)));
+    let touched: Vec<&Step<X>> =
+        steps.iter().rev().filter(|step| step.enters > to && cursor.step(step.id).is_some()).collect();
+    // Steps of a state that was not entered can be undone without leaving one; and a rollback that
+    // is under way has passed the states whose steps are undone already.
+    let leaves = touched.iter().any(|step| step.enters <= from);
+    if leaves || (touched.is_empty() && cursor.direction() == Direction::Forward) {
+        rollback_path(from, to)?;
+    }
+    for step in &touched {
+        if let Undo::Never(reason) = step.undo {
+            return Err(EngineError::Never { step: step.id, reason });
+        }
+    }
+    Ok(touched)
 }
 
 fn failure(effect: Option<&Effect>, error: &StepError) -> Failure {

@@ -41,10 +41,6 @@ pub struct HostState {
     pub rsync: String,
     /// Version of the SSH client, empty where there is none.
     pub ssh: String,
-    /// The user regmig logs in as.
-    pub user: String,
-    /// That user's home folder.
-    pub home: String,
     /// Milliseconds by which the machine's clock is ahead of regmig's.
     pub clock_ahead_ms: i64,
     /// How far that figure may be off: half of the round trip in which it was taken.

@@ -89,10 +89,14 @@ async fn offer_file(
     attempts: &mut Attempts,
 ) -> Result<bool, ConnectError> {
     attempts.offered.push(described(key.public_key()));
-    let hash = signature_hash(handle, key.public_key()).await?;
-    let key = PrivateKeyWithHashAlg::new(key, hash);
-    let result = handle.authenticate_publickey(&spec.user, key).await.map_err(gone)?;
-    attempts.note(handle, result)
+    for hash in signature_hashes(handle, key.public_key()).await? {
+        let key = PrivateKeyWithHashAlg::new(Arc::clone(&key), hash);
+        let result = handle.authenticate_publickey(&spec.user, key).await.map_err(gone)?;
+        if attempts.note(handle, result)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn offer_agent(
@@ -130,28 +134,34 @@ async fn offer_agent(
     }
     for key in keys {
         attempts.offered.push(format!("{} (agent)", described(&key)));
-        let hash = signature_hash(handle, &key).await?;
-        let signed = handle.authenticate_publickey_with(&spec.user, key, hash, &mut agent).await;
-        match signed {
-            Ok(result) => {
-                if attempts.note(handle, result)? {
-                    return Ok(true);
+        for hash in signature_hashes(handle, &key).await? {
+            let signed = handle.authenticate_publickey_with(&spec.user, key.clone(), hash, &mut agent).await;
+            match signed {
+                Ok(result) => {
+                    if attempts.note(handle, result)? {
+                        return Ok(true);
+                    }
                 }
+                // The agent would not sign with this one; another may do.
+                Err(error) => attempts.offered.push(format!("(the agent did not sign: {error})")),
             }
-            // The agent would not sign with this one; another may do.
-            Err(error) => attempts.offered.push(format!("(the agent did not sign: {error})")),
         }
     }
     Ok(false)
 }
 
-/// The hash for signatures of RSA keys: SHA-2, whatever an old server may prefer.
-async fn signature_hash(handle: &Handle<Client>, key: &PublicKey) -> Result<Option<HashAlg>, ConnectError> {
+/// The hashes for signatures of RSA keys, in turn: SHA-2 only, whatever an old server may prefer.
+///
+/// What a server says it supports is not always what its configuration lets it accept.
+async fn signature_hashes(handle: &Handle<Client>, key: &PublicKey) -> Result<Vec<Option<HashAlg>>, ConnectError> {
     if !key.algorithm().is_rsa() {
-        return Ok(None);
+        return Ok(vec![None]);
     }
     let best = handle.best_supported_rsa_hash().await.map_err(gone)?;
-    Ok(Some(best.flatten().unwrap_or(HashAlg::Sha512)))
+    Ok(match best.flatten() {
+        Some(HashAlg::Sha256) => vec![Some(HashAlg::Sha256)],
+        _ => vec![Some(HashAlg::Sha512), Some(HashAlg::Sha256)],
+    })
 }
 
 fn gone(error: russh::Error) -> ConnectError {

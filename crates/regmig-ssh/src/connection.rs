@@ -26,6 +26,12 @@ const SESSIONS: usize = 8;
 /// How long to wait for one of them to end.
 const SLOT_WAIT: Duration = Duration::from_secs(60);
 
+/// How long a server may refuse a command that is the only one.
+const ALONE_WAIT: Duration = Duration::from_secs(3);
+
+/// How long to wait before a server is asked again for what it refused.
+const OPEN_AGAIN: Duration = Duration::from_millis(250);
+
 /// A live connection; it is lost for good once it is lost.
 pub(crate) struct Connection {
     handle: Handle<Client>,
@@ -119,11 +125,21 @@ impl Connection {
         let Ok(Ok(slot)) = tokio::time::timeout(SLOT_WAIT, waiting).await else {
             return Err(ConnectError::Channel { reason: format!("{SESSIONS} commands are running on this connection") });
         };
-        let channel = self.handle.channel_open_session().await.map_err(|error| match error {
-            russh::Error::ChannelOpenFailure(reason) => ConnectError::Channel { reason: reason.description().to_owned() },
-            error => self.gone(&error),
-        })?;
-        Ok((channel, slot))
+        let begun = Instant::now();
+        loop {
+            match self.handle.channel_open_session().await {
+                Ok(channel) => return Ok((channel, slot)),
+                // The server allows fewer at once than we do, or still counts one that has ended.
+                Err(russh::Error::ChannelOpenFailure(reason)) => {
+                    let alone = self.sessions.available_permits() + 1 >= SESSIONS;
+                    if begun.elapsed() >= if alone { ALONE_WAIT } else { SLOT_WAIT } {
+                        return Err(ConnectError::Channel { reason: reason.description().to_owned() });
+                    }
+                    tokio::time::sleep(OPEN_AGAIN).await;
+                }
+                Err(error) => return Err(self.gone(&error)),
+            }
+        }
     }
 
     /// A channel that leads on to an address or a socket, as seen from the machine.

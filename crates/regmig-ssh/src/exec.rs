@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelWriteHalf};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::command::{Source, Status};
@@ -107,17 +108,42 @@ pub(crate) fn keep_tail(tail: &mut Vec<u8>, bytes: &[u8], limit: usize) {
     }
 }
 
-/// Closes the channel of a command that nobody waits for any more.
-struct CloseUnlessDone {
-    channel: Option<Arc<ChannelWriteHalf<Msg>>>,
+/// How long a server is given to end a command that nobody waits for any more, before its slot counts as free.
+///
+/// The library forgets a channel that it closes first, so that the server's own closing is never seen.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// A command that is under way, with the slot that it takes up.
+struct Running {
+    parts: Option<(ChannelReadHalf, OwnedSemaphorePermit)>,
+    writing: Arc<ChannelWriteHalf<Msg>>,
 }
 
-impl Drop for CloseUnlessDone {
+impl Running {
+    async fn next(&mut self) -> Option<ChannelMsg> {
+        match &mut self.parts {
+            Some((reading, _)) => reading.wait().await,
+            None => None,
+        }
+    }
+}
+
+impl Drop for Running {
+    /// Has the server close the channel, and keeps the slot until it has had time to.
+    ///
     /// A courtesy to the server; what bounds the command is its time limit on the machine.
     fn drop(&mut self) {
-        if let (Some(channel), Ok(runtime)) = (self.channel.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move { channel.close().await });
-        }
+        let Some((reading, slot)) = self.parts.take() else { return };
+        // What still comes would wait for a reader, and with it the whole connection.
+        drop(reading);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let writing = Arc::clone(&self.writing);
+        runtime.spawn(async move {
+            if writing.close().await.is_ok() {
+                tokio::time::sleep(CLOSING).await;
+            }
+            drop(slot);
+        });
     }
 }
 
@@ -129,10 +155,10 @@ pub(crate) async fn run(
     sink: &mut dyn Sink,
     patience: Duration,
 ) -> Result<Status, Failure> {
-    let (channel, _slot) = connection.session().await?;
-    let (mut reading, writing) = channel.split();
+    let (channel, slot) = connection.session().await?;
+    let (reading, writing) = channel.split();
     let writing = Arc::new(writing);
-    let mut guard = CloseUnlessDone { channel: Some(Arc::clone(&writing)) };
+    let mut running = Running { parts: Some((reading, slot)), writing: Arc::clone(&writing) };
     if let Err(error) = writing.exec(true, line).await {
         return Err(ConnectError::Gone { reason: error.to_string() }.into());
     }
@@ -146,7 +172,7 @@ pub(crate) async fn run(
     let deadline = Instant::now() + patience;
     loop {
         tokio::select! {
-            message = reading.wait() => match message {
+            message = running.next() => match message {
                 Some(ChannelMsg::Data { data }) => sink.take(Source::Stdout, &data),
                 Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => sink.take(Source::Stderr, &data),
                 Some(ChannelMsg::ExitStatus { exit_status }) => {
@@ -162,7 +188,7 @@ pub(crate) async fn run(
             () = tokio::time::sleep_until(deadline) => return Err(Failure::Silent(patience)),
         }
     }
-    guard.channel = None;
+    running.parts = None;
     match status {
         Some(status) if closed => Ok(status),
         None if closed => Err(Failure::Lost("the SSH server closed the channel without saying how the command ended".into())),

@@ -350,9 +350,7 @@ impl Host {
     /// Tells a command's own end from that by sudo and by the time limit.
     fn judged(&self, command: &Command, output: Output) -> Result<Output, PortError> {
         let limit = command.limit(self.inner.access.limits.command);
-        // 124 is timeout's own status; 137 is what it ends with after SIGKILL, 128 and the signal.
-        let ended = matches!(output.status, Status::Code(124 | 137)) && output.elapsed >= limit;
-        if ended {
+        if output.elapsed >= limit && by_timeout(&output.status) {
             let lost = Lost::Ended { limit, words: Words::of(&output) };
             let what = self.what(command);
             return Err(if command.is_query() { PortError::not_sent(what, lost) } else { PortError::unknown(what, lost) });
@@ -383,6 +381,17 @@ impl Host {
             Failure::Local(error) => Lost::Local(error),
         };
         if command.is_query() { PortError::not_sent(what, lost) } else { PortError::unknown(what, lost) }
+    }
+}
+
+/// Whether `timeout` ends like that after the time limit.
+///
+/// 124 is its own status. When it has to send SIGKILL, that reaches its whole group and itself too, of which a
+/// shell or sudo in between makes 128 and the signal.
+fn by_timeout(status: &Status) -> bool {
+    match status {
+        Status::Code(code) => matches!(code, 124 | 137),
+        Status::Signal(name) => name == "KILL",
     }
 }
 

@@ -17,6 +17,7 @@ use russh::{Channel, ChannelMsg, ChannelWriteHalf};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 
 use crate::command::Status;
 use crate::connection::Connection;
@@ -32,8 +33,8 @@ const UNSENT: usize = 64 << 10;
 /// Most of a command's errors that is kept.
 const WORDS: usize = 4096;
 
-/// How long the rest of what was written may take after the stream was dropped.
-const FLUSH: Duration = Duration::from_secs(5);
+/// How long the other end may take to say goodbye after the stream was dropped.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// What can be read and written.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -121,6 +122,10 @@ impl Inlet {
         self.sender.send(Ok(bytes)).is_ok()
     }
 
+    fn is_dropped(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     fn fail(&self, error: io::Error) {
         if self.sender.send(Err(error)).is_err() {
             tracing::trace!("a stream failed that nobody reads any more");
@@ -137,11 +142,13 @@ async fn pump(connection: &Connection, channel: Channel<Msg>, inlet: Inlet, far:
     let mut status = None;
     let mut words = Vec::new();
     let mut closed = false;
+    let mut deadline = None;
     loop {
         tokio::select! {
             message = reading.wait() => match message {
                 Some(ChannelMsg::Data { data }) => {
-                    if inlet.as_ref().is_some_and(|inlet| !inlet.push(data)) {
+                    // A stream that fails by itself is closed at once; one that was dropped says goodbye first.
+                    if inlet.as_ref().is_some_and(|inlet| !inlet.push(data)) && !inlet.as_ref().is_some_and(Inlet::is_dropped) {
                         break;
                     }
                 }
@@ -161,12 +168,12 @@ async fn pump(connection: &Connection, channel: Channel<Msg>, inlet: Inlet, far:
             },
             () = &mut feeding, if !fed => fed = true,
             () = unwanted(inlet.as_ref()), if inlet.is_some() => {
-                if !fed && tokio::time::timeout(FLUSH, &mut feeding).await.is_err() {
-                    tracing::debug!("a dropped stream could not send its rest");
-                }
+                // The rest and the end of what was written still go, and the server closes the channel:
+                // the library keeps something of each channel that is closed from this side first.
                 inlet = None;
-                break;
+                deadline = Some(Instant::now() + GOODBYE);
             }
+            () = passed(deadline), if deadline.is_some() => break,
         }
     }
     if let Some(inlet) = inlet {
@@ -185,6 +192,14 @@ async fn pump(connection: &Connection, channel: Channel<Msg>, inlet: Inlet, far:
 async fn unwanted(inlet: Option<&Inlet>) {
     match inlet {
         Some(inlet) => inlet.sender.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends at a deadline.
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

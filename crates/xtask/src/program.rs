@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -145,21 +146,21 @@ impl Program {
         });
         command.stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|e| self.start(e))?;
-        let stdout = child.stdout.take().map(collect);
-        let stderr = child.stderr.take().map(collect);
-        let ended = self.wait(&mut child)?;
-        let stdout = stdout.map(gathered).unwrap_or_default();
-        let stderr = stderr.map(gathered).unwrap_or_default();
-        match ended {
+        let stdout = child.stdout.take().map(Reader::start);
+        let stderr = child.stderr.take().map(Reader::start);
+        match self.wait(&mut child)? {
             Some(status) => Ok(Output {
                 status,
-                stdout,
-                stderr,
+                stdout: stdout.map(Reader::all).unwrap_or_default(),
+                stderr: stderr.map(Reader::all).unwrap_or_default(),
             }),
             None => Err(ProgramError::TimeLimit {
                 command: self.line(),
                 seconds: self.limit.as_secs(),
-                quoted: quote(&stdout, &stderr),
+                quoted: quote(
+                    &stdout.map(|reader| reader.sofar()).unwrap_or_default(),
+                    &stderr.map(|reader| reader.sofar()).unwrap_or_default(),
+                ),
             }),
         }
     }
@@ -260,17 +261,47 @@ impl Program {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What was read before an error is still worth showing.
-        let _ = pipe.read_to_end(&mut bytes);
-        bytes
-    })
+/// Drains a pipe while the program runs, so that it never waits for us.
+#[derive(Debug)]
+struct Reader {
+    thread: JoinHandle<()>,
+    bytes: Arc<Mutex<Vec<u8>>>,
 }
 
-fn gathered(reader: JoinHandle<Vec<u8>>) -> String {
-    String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
+impl Reader {
+    fn start(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&bytes);
+        let thread = std::thread::spawn(move || {
+            let mut chunk = [0; 8192];
+            // What was read before an error is still worth showing.
+            while let Ok(length @ 1..) = pipe.read(&mut chunk) {
+                let new = chunk.get(..length).unwrap_or_default();
+                shared
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend_from_slice(new);
+            }
+        });
+        Self { thread, bytes }
+    }
+
+    /// Everything, once the pipe has ended.
+    fn all(self) -> String {
+        let Self { thread, bytes } = self;
+        let _ = thread.join();
+        text_of(&bytes)
+    }
+
+    /// What has come until now: a child of an ended program may hold the pipe for long.
+    fn sofar(&self) -> String {
+        text_of(&self.bytes)
+    }
+}
+
+fn text_of(bytes: &Mutex<Vec<u8>>) -> String {
+    let bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The last lines of both streams, each indented on a line of its own.

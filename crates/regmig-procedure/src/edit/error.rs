@@ -17,12 +17,18 @@ impl Position {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.bytes().filter(|byte| *byte == b'\n').count();
         let column = before.rsplit('\n').next().unwrap_or("").chars().count();
-        Self { line: small(line + 1), column: small(column + 1) }
+        Self {
+            line: small(line + 1),
+            column: small(column + 1),
+        }
     }
 
     /// The start of a line counted from one.
     pub(crate) fn line(line: usize) -> Self {
-        Self { line: small(line), column: 1 }
+        Self {
+            line: small(line),
+            column: 1,
+        }
     }
 }
 
@@ -112,7 +118,11 @@ impl fmt::Display for EditError {
             (file, None) => write!(f, "{file}: ")?,
             (file, Some(at)) => write!(f, "{file}:{}:{}: ", at.line, at.column)?,
         }
-        write!(f, "found {}; expected {}. {}", self.found, self.expected, self.hint)
+        write!(
+            f,
+            "found {}; expected {}. {}",
+            self.found, self.expected, self.hint
+        )
     }
 }
 
@@ -147,7 +157,10 @@ mod tests {
             .at(Position::line(3))
             .in_file("site.conf")
             .in_file("other.conf");
-        assert_eq!(error.to_string(), "site.conf:3:1: found no x; expected an x. Add an x.");
+        assert_eq!(
+            error.to_string(),
+            "site.conf:3:1: found no x; expected an x. Add an x."
+        );
     }
 
     #[test]

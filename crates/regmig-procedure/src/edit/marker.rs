@@ -67,7 +67,10 @@ mod tests {
 
     #[test]
     fn only_plain_names_are_taken() {
-        assert_eq!(Marker::new("lab-2026.1_a").unwrap().mark(), "regmig:lab-2026.1_a");
+        assert_eq!(
+            Marker::new("lab-2026.1_a").unwrap().mark(),
+            "regmig:lab-2026.1_a"
+        );
         for bad in ["", "a b", "a|b", "é", "a\nb", &"x".repeat(65)] {
             assert!(Marker::new(bad).is_err(), "{bad:?}");
         }

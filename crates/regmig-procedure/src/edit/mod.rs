@@ -31,7 +31,10 @@ pub struct Edit {
 impl Edit {
     /// The text as it was: there is nothing to do.
     pub(crate) fn unchanged(text: &str) -> Self {
-        Self { after: text.to_owned(), changed: false }
+        Self {
+            after: text.to_owned(),
+            changed: false,
+        }
     }
 
     /// Compares the text before with the one after.

@@ -40,11 +40,17 @@ pub fn set(text: &str, settings: &[(&str, &str)], marker: &Marker) -> Result<Edi
         let mut regions = Vec::new();
         for found in active(text)? {
             if names.contains(&canonical(&found.setting.name)) {
-                regions.push(Region { place: Place::Off(found.start..found.end), lines: Vec::new() });
+                regions.push(Region {
+                    place: Place::Off(found.start..found.end),
+                    lines: Vec::new(),
+                });
             }
         }
         if !lines.is_empty() {
-            regions.push(Region { place: Place::End, lines: lines.clone() });
+            regions.push(Region {
+                place: Place::End,
+                lines: lines.clone(),
+            });
         }
         Ok(regions)
     })
@@ -66,8 +72,8 @@ pub fn undo(text: &str, marker: &Marker) -> Result<Edit, EditError> {
 /// [`EditErrorKind::Syntax`] when a line has unbalanced quotes.
 pub fn get(text: &str, directive: &str) -> Result<Option<Setting>, EditError> {
     let wanted = canonical(directive);
-    let found = active(text)?.into_iter().map(|found| found.setting);
-    Ok(found.filter(|setting| canonical(&setting.name) == wanted).next_back())
+    let mut found = active(text)?.into_iter().map(|found| found.setting);
+    Ok(found.rfind(|setting| canonical(&setting.name) == wanted))
 }
 
 /// The `include` directives: files that may say something else than this one.
@@ -77,7 +83,9 @@ pub fn get(text: &str, directive: &str) -> Result<Option<Setting>, EditError> {
 /// [`EditErrorKind::Syntax`] when a line has unbalanced quotes.
 pub fn includes(text: &str) -> Result<Vec<Setting>, EditError> {
     let found = active(text)?.into_iter().map(|found| found.setting);
-    Ok(found.filter(|setting| canonical(&setting.name) == "include").collect())
+    Ok(found
+        .filter(|setting| canonical(&setting.name) == "include")
+        .collect())
 }
 
 /// A directive with the bytes of its line, without the line break.
@@ -106,8 +114,16 @@ fn active(text: &str) -> Result<Vec<Found>, EditError> {
             };
             let mut words = words.into_iter();
             if let Some(name) = words.next() {
-                let setting = Setting { line: index + 1, name, args: words.collect() };
-                found.push(Found { setting, start, end });
+                let setting = Setting {
+                    line: index + 1,
+                    name,
+                    args: words.collect(),
+                };
+                found.push(Found {
+                    setting,
+                    start,
+                    end,
+                });
             }
         }
         start += line.len();
@@ -123,8 +139,15 @@ fn canonical(name: &str) -> String {
 /// The line of a directive, if Redis would read it as meant.
 fn checked(name: &str, value: &str) -> Result<String, EditError> {
     let line = format!("{name} {value}");
-    let plain_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let words = if line.contains(['\n', '\r', '\0']) { None } else { words::split(line.trim()) };
+    let plain_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let words = if line.contains(['\n', '\r', '\0']) {
+        None
+    } else {
+        words::split(line.trim())
+    };
     match words {
         Some(words) if plain_name && words.len() > 1 => Ok(line.trim_end().to_owned()),
         _ => Err(EditError::new(

@@ -183,7 +183,7 @@ pub(crate) async fn unauthorize(
 
 /// Whom the peer logs in as, and with which home folder.
 pub(crate) async fn authorized_keys_path(cx: &Cx<'_>, machine: Machine) -> Result<String, StepError> {
-    Ok(format!("{}/.ssh/authorized_keys", ask::host(cx, machine).await?.home))
+    Ok(format!("{}/.ssh/authorized_keys", ask::home(cx, machine).await?.unwrap_or_default()))
 }
 
 /// The pre-images that the step keeps, by machine.
@@ -271,7 +271,8 @@ fn gate_script(spec: &Spec) -> String {
     let _ = writeln!(script, "for word in \"$@\"; do");
     let _ = writeln!(script, "  case $word in");
     let _ = writeln!(script, "    .) break ;;");
-    let _ = writeln!(script, "    --checksum-choice=[a-z0-9]*|--compress-choice=[a-z0-9]*|--new-compress|--old-compress) flags=\"$flags $word\" ;;");
+    let _ = writeln!(script, "    --numeric-ids|--checksum-choice=[a-z0-9]*|--compress-choice=[a-z0-9]*|--new-compress|--old-compress)");
+    let _ = writeln!(script, "      flags=\"$flags $word\" ;;");
     let _ = writeln!(script, "    --*) echo \"regmig: refused $word\" >&2; exit 1 ;;");
     let _ = writeln!(script, "    -[a-zA-Z]*) flags=\"$flags $word\" ;;");
     let _ = writeln!(script, "    *) echo \"regmig: refused $word\" >&2; exit 1 ;;");

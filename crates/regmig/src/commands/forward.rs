@@ -17,6 +17,9 @@ use crate::render::failure::Told;
 use crate::render::{self, span};
 use crate::session::Session;
 
+/// Steps that are listed as not done, at most.
+const SHOWN: usize = 4;
+
 pub(super) async fn run(cli: &Cli, forward: &Forward, resume: bool) -> Result<Code, Problem> {
     let mut session = Session::open(cli, forward.yes)?;
     let direction = session.cursor.direction();
@@ -125,14 +128,15 @@ pub(super) async fn tell(session: &mut Session, outcome: &Outcome, begun: Instan
             Code::Stopped
         }
         Outcome::Halted { step, failure } => {
-            let state = procedure::order(session.configured.spec.strategy);
-            let at = session.cursor.state(state);
-            let left: Vec<String> = procedure::steps(session.configured.spec.strategy)
-                .iter()
-                .filter(|step| !session.cursor.is_reached(step.id))
-                .map(|step| format!("{}: {}", step.id, step.title))
-                .collect();
-            explain(session, "halted", step, failure, &left, &status::next_commands(&session.configured, at)).await;
+            let open = |step: &&procedure::ProcedureStep| !session.cursor.is_reached(step.id);
+            let steps = procedure::steps(session.configured.spec.strategy).iter().filter(open);
+            let mut left: Vec<String> = steps.map(|step| format!("{}: {}", step.id, step.title)).collect();
+            if left.len() > SHOWN {
+                let more = left.len() - SHOWN;
+                left.truncate(SHOWN);
+                left.push(format!("and {more} steps after these"));
+            }
+            explain(session, "halted", step, failure, &left, &status::next_commands(&session.configured, &session.cursor)).await;
             if failure.outcome_unknown { Code::OutcomeUnknown } else { Code::Halted }
         }
         Outcome::Stuck { step, failure, undone, left } => {

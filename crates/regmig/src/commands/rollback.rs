@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use regmig_core::cursor::Direction;
+use regmig_core::engine::rollback_plan;
 use regmig_core::state::State;
 use regmig_core::step::Undo;
+use regmig_procedure::procedure;
 
 use crate::cli::Cli;
 use crate::commands::forward;
@@ -29,10 +31,10 @@ pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<C
             session.configured.command("resume")
         )));
     }
-    let engine = session.engine();
-    let from = engine.state();
+    let steps = procedure::steps(session.configured.spec.strategy);
+    let from = session.cursor.state(procedure::order(session.configured.spec.strategy));
     let mut lines = Vec::new();
-    for step in engine.rollback_plan(to)? {
+    for step in rollback_plan(steps, &session.cursor, to)? {
         let how = match step.undo {
             Undo::Nothing(reason) => format!("nothing to undo: {reason}"),
             Undo::Run(_) | Undo::Never(_) => format!("undo: {}", step.title),

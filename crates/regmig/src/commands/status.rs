@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use regmig_core::cursor::{Cursor, Direction};
+use regmig_core::engine::rollback_plan;
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{Container, RedisState};
 use regmig_core::machine::Machine;
@@ -186,19 +187,21 @@ impl Truth {
     }
 }
 
-/// Commands that are safe at a state, with what each does.
-pub(crate) fn next_commands(configured: &Configured, state: State) -> Vec<(String, String)> {
-    let mut next = vec![(configured.command("status"), "shows this again".to_owned())];
+/// Commands that are safe now, with what each does.
+pub(crate) fn next_commands(configured: &Configured, cursor: &Cursor) -> Vec<(String, String)> {
+    let steps = procedure::steps(configured.spec.strategy);
+    let state = cursor.state(procedure::order(configured.spec.strategy));
+    let mut next = Vec::new();
     if let Some(after) = state.next() {
-        next.insert(0, (configured.command("resume"), format!("goes on, to `{after}` first")));
+        next.push((configured.command("resume"), format!("goes on, to `{after}` first")));
     }
-    let back = match state {
-        State::Start | State::Proxy | State::Finalized => None,
-        State::Replica => Some(State::Proxy),
-        State::Nameservers | State::Verified | State::Drained => Some(State::Replica),
-        State::Cold | State::Synced => Some(State::Warm),
-        State::Launched | State::Backup | State::Linked | State::Warm => Some(State::Start),
-    };
+    next.push((configured.command("status"), "shows this again".to_owned()));
+    // The states in which clients are served, nearest first; in between nobody would want to rest.
+    let back = State::ALL.into_iter().rev().find(|to| {
+        *to < state.next().unwrap_or(state)
+            && matches!(to, State::Start | State::Warm | State::Proxy | State::Replica)
+            && rollback_plan(steps, cursor, *to).is_ok_and(|undone| !undone.is_empty())
+    });
     if let Some(to) = back {
         next.push((configured.command(&format!("rollback --to {to}")), format!("returns to `{to}`")));
     }
@@ -271,7 +274,7 @@ impl View<'_> {
         if let Direction::Back(to) = self.cursor.direction() {
             return vec![(self.configured.command("resume"), format!("goes on with the rollback to `{to}`"))];
         }
-        next_commands(self.configured, self.state)
+        next_commands(self.configured, self.cursor)
     }
 
     fn text(&self) -> String {

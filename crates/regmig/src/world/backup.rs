@@ -67,7 +67,8 @@ impl Site {
             let check = ContainerSpec::new(&image, "regmig-check")
                 .entrypoint(["sh", "-c"])
                 .command([script.as_str(), "sh", name])
-                .mount(Mount::read_only(folder, "/backup"))
+                // redis-check-aof opens files for writing even where it only looks; the checksums are taken afterwards.
+                .mount(Mount::writable(folder, "/backup"))
                 .user("0")
                 .no_network();
             let result = self.docker.run_once(&check, limit).await?;

@@ -9,7 +9,7 @@ use regmig_ssh::{Command, Sudo};
 
 use super::site::Site;
 
-/// Prints `name=value` lines. The first argument is the root folder, the second the user who logs in.
+/// Prints `name=value` lines. The argument is the root folder.
 const FACTS: &str = r#"
 export LC_ALL=C
 printf 'compose=%s\n' "$( (docker compose version --short || docker-compose version --short) 2>/dev/null | head -n 1)"
@@ -17,7 +17,6 @@ printf 'rsync=%s\n' "$(rsync --version 2>/dev/null | sed -n '1s/^rsync  *version
 printf 'ssh=%s\n' "$(ssh -V 2>&1 | grep -i openssh | head -n 1)"
 printf 'free=%s\n' "$(df -PB1 "$1" 2>/dev/null | awk 'NR==2 {print $4}')"
 [ -d "$1" ] && echo root=yes
-printf 'home=%s\n' "$(getent passwd "$2" | cut -d: -f6)"
 ss -Htuln 2>/dev/null | awk '{print "listen=" $1 " " $5}'
 :
 "#;
@@ -41,17 +40,29 @@ impl Site {
         }
     }
 
+    /// That user's home folder.
+    pub(super) async fn home(&self) -> Result<String, PortError> {
+        let user = self.login_user().await?;
+        let home = self.look("looking for a home folder", "getent passwd \"$1\" | cut -d: -f6", &[&user]).await?;
+        match home.trim() {
+            "" => {
+                let what = format!("looking for the home folder of {user} on {}: there is none", self.machine);
+                Err(PortError::Refused { what, source: None })
+            }
+            home => Ok(home.to_owned()),
+        }
+    }
+
     pub(super) async fn facts(&self) -> Result<HostState, PortError> {
         self.host.connect().await?;
-        let user = self.login_user().await?;
         let root = &self.spec.machine(self.machine).root;
-        let mut facts = HostState { user, ..HostState::default() };
+        let mut facts = HostState::default();
         let asked_ms = now_ms();
         let there = self.look("reading the clock", "date +%s%3N", &[]).await?;
         let answered_ms = now_ms();
         facts.clock_error_ms = (answered_ms - asked_ms) / 2 + 1;
         facts.clock_ahead_ms = there.trim().parse::<i64>().unwrap_or_default() - (asked_ms + answered_ms) / 2;
-        let text = self.look("reading versions and disk", FACTS, &[root, &facts.user]).await?;
+        let text = self.look("reading versions and disk", FACTS, &[root]).await?;
         for line in text.lines() {
             let Some((name, value)) = line.split_once('=') else { continue };
             match name {
@@ -60,7 +71,6 @@ impl Site {
                 "ssh" => facts.ssh = value.to_owned(),
                 "free" => facts.free_bytes = value.parse().unwrap_or_default(),
                 "root" => facts.root_exists = true,
-                "home" => facts.home = value.to_owned(),
                 "listen" => facts.listening.push(value.to_owned()),
                 _ => {}
             }

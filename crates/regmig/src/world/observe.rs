@@ -27,6 +27,7 @@ impl World {
                 Answer::Nothing
             }
             Query::Host { machine } => Answer::Host(Box::new(self.site(*machine).facts().await?)),
+            Query::Home { machine } => Answer::Text(Some(self.site(*machine).home().await?)),
             Query::File { machine, path } => Answer::File(self.site(*machine).file(path).await?),
             Query::Folder { machine, path } => Answer::Folder(self.site(*machine).folder(path).await?),
             Query::Sums { machine, path } => Answer::Sums(self.site(*machine).sums(path).await?),

@@ -15,6 +15,9 @@ use super::host::now_ms;
 /// The word by which source's logs tell regmig's own requests from others.
 pub(super) const AGENT: &str = concat!("regmig/", env!("CARGO_PKG_VERSION"));
 
+/// What is asked about the domain itself.
+const DOMAIN_KINDS: [&str; 3] = ["SOA", "NS", "A"];
+
 fn limits() -> Limits {
     Limits { connect: Duration::from_secs(3), total: Duration::from_secs(10), body: 64 * 1024 }
 }
@@ -141,16 +144,6 @@ impl World {
         let server = |machine| SocketAddr::from((self.spec.machine(machine).address, 53));
         let domain = self.spec.domain.clone();
         let suffix = self.spec.redis.user_keys.trim_start_matches('*').to_owned();
-        let own = futures::stream::iter([
-            regmig_dns::Kind::Soa,
-            regmig_dns::Kind::Ns,
-            regmig_dns::Kind::A,
-            regmig_dns::Kind::Mx,
-        ])
-        .map({
-            let domain = domain.clone();
-            move |kind| Ok(regmig_dns::Question::new(domain.as_str(), kind))
-        });
         let limit = usize::try_from(sample.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         let users = self
             .source
@@ -161,30 +154,67 @@ impl World {
                 Err(error) => vec![Err(error)],
             }))
             .take(limit)
-            .map(move |key| {
-                let key = key?;
-                let user = key.strip_suffix(&suffix).unwrap_or(&key);
-                Ok(regmig_dns::Question::new(format!("{user}.{domain}"), regmig_dns::Kind::Cname))
+            .flat_map(move |key| {
+                let questions = match key {
+                    Err(error) => vec![Err(error)],
+                    Ok(key) => {
+                        let user = key.strip_suffix(&suffix).unwrap_or(&key);
+                        let name = format!("{user}.{domain}");
+                        let ask = |kind| Ok(regmig_dns::Question::new(name.as_str(), kind));
+                        vec![ask(regmig_dns::Kind::Cname), ask(regmig_dns::Kind::A)]
+                    }
+                };
+                futures::stream::iter(questions)
             });
         let meter = self.progress.begin("comparing DNS answers");
         let total = self.source.redis.count(&self.spec.redis.user_keys).await?.min(sample.unwrap_or(u64::MAX));
-        let mut seen = |progress: regmig_dns::CompareProgress| meter.keys(progress.asked, total);
+        let mut seen = |progress: regmig_dns::CompareProgress| meter.keys(progress.asked / 2, total);
         let found = regmig_dns::compare_all(
             server(Machine::Source),
             server(Machine::Dest),
-            Box::pin(own.chain(users)),
+            Box::pin(users),
             &regmig_dns::CompareOptions::default(),
             &mut seen,
         )
         .await?;
+        let mut samples = self.compare_domain().await?;
+        let different = found.different + found.unanswered + samples.len() as u64;
+        samples.extend(found.differences.iter().map(ToString::to_string).chain(found.errors));
         Ok(Compared {
-            users: found.asked.saturating_sub(4),
-            questions: found.asked,
-            different: found.different + found.unanswered,
-            samples: found.differences.iter().map(ToString::to_string).chain(found.errors).collect(),
+            users: found.asked / 2,
+            questions: found.asked + DOMAIN_KINDS.len() as u64,
+            different,
+            samples,
             from_ms,
             to_ms: now_ms(),
         })
+    }
+
+    /// What the servers say of the domain itself. Each may name its own machine where the other names the other.
+    async fn compare_domain(&self) -> Result<Vec<String>, PortError> {
+        let mut differing = Vec::new();
+        for kind in DOMAIN_KINDS {
+            let source = self.dns(Machine::Source, &self.spec.domain, kind).await?;
+            let dest = self.dns(Machine::Dest, &self.spec.domain, kind).await?;
+            let (here, there) = (self.spec.source.address.to_string(), self.spec.dest.address.to_string());
+            let own = |answer: &String| {
+                let words = answer.split(' ').map(|word| if word == here { there.as_str() } else { word });
+                words.collect::<Vec<_>>().join(" ")
+            };
+            let mut expected: Vec<String> = source.answers.iter().map(own).collect();
+            expected.sort();
+            if source.rcode != dest.rcode || expected != dest.answers {
+                differing.push(format!(
+                    "{} {kind}: {} [{}] against {} [{}]",
+                    self.spec.domain,
+                    source.rcode,
+                    source.answers.join(", "),
+                    dest.rcode,
+                    dest.answers.join(", ")
+                ));
+            }
+        }
+        Ok(differing)
     }
 }
 

@@ -132,7 +132,9 @@ impl Site {
         all.extend(arguments);
         let what = format!("compose {}", arguments.join(" "));
         let limit = Duration::from_secs(self.spec.limits.healthy_s);
-        self.script(&what, "cd \"$1\" && shift && exec \"$@\" </dev/null", &all, limit).await
+        // The start scripts of 1.6 and later set these two, and their compose file needs them.
+        let script = r#"cd "$1" && export PRYV_CONF_ROOT="$1" HOSTNAME="$(hostname)" && shift && exec "$@" </dev/null"#;
+        self.script(&what, script, &all, limit).await
     }
 }
 

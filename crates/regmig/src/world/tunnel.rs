@@ -86,7 +86,14 @@ impl World {
 
     /// Removes the tunnel.
     pub(super) async fn remove_tunnel(&self) -> Result<(), PortError> {
-        self.site(Machine::Source).docker.remove(&self.spec.tunnel.name).await
+        let docker = &self.site(Machine::Source).docker;
+        let name = &self.spec.tunnel.name;
+        if docker.container(name).await?.is_some() {
+            docker.set_restart_policy(name, RestartPolicy::No).await?;
+            docker.stop(name, Duration::from_secs(2)).await?;
+            docker.remove(name).await?;
+        }
+        Ok(())
     }
 
     /// The SSH client in source's Redis image, found by asking the container that runs.

@@ -8,12 +8,12 @@ use crate::deps;
 use crate::say::say;
 
 use super::LabConfig;
+use super::description::{self, Lab};
 use super::error::{At, Doing, LabError};
 use super::images::{self, Images};
 use super::lock::Lock;
 use super::machine::{self, Machine, docker, label};
-use super::material::{self, Lab};
-use super::{network, seed};
+use super::{layout, network, seed};
 
 /// How long source's stack may take until it answers; users are scanned at its start.
 const STACK_LIMIT: Duration = Duration::from_secs(300);
@@ -190,7 +190,7 @@ fn prepare(config: &LabConfig) -> Result<(Lab, Images), LabError> {
         let _cache = Lock::acquire(&config.cache)?;
         images::ensure(config)?
     };
-    let lab = material::ensure(config, &images, users)?;
+    let lab = description::describe(config, &images, users)?;
     Ok((lab, images))
 }
 
@@ -205,7 +205,7 @@ fn begin(config: &LabConfig, lab: Lab, images: &Images) -> Result<Lab, LabError>
     };
     remove_containers(config)?;
     network::ensure(config)?;
-    material::lay_out(config, &lab, images, seed.as_deref())?;
+    layout::lay_out(config, &lab, images, seed.as_deref())?;
     let boot = |machine: Machine| {
         machine::create(machine, config, images)?;
         machine::wait_ready(machine, config)
@@ -226,7 +226,7 @@ fn begin(config: &LabConfig, lab: Lab, images: &Images) -> Result<Lab, LabError>
         })
     })?;
     lab.wait_healthy(Machine::Source, STACK_LIMIT)?;
-    describe(config, &lab)?;
+    write_description(config, &lab)?;
     fs::remove_file(&marker).at("remove", &marker)?;
     say(format_args!(
         "The lab is up after {:.1} s.",
@@ -235,7 +235,7 @@ fn begin(config: &LabConfig, lab: Lab, images: &Images) -> Result<Lab, LabError>
     Ok(lab)
 }
 
-fn describe(config: &LabConfig, lab: &Lab) -> Result<(), LabError> {
+fn write_description(config: &LabConfig, lab: &Lab) -> Result<(), LabError> {
     let path = config.description();
     let text = serde_json::to_string_pretty(lab).map_err(|source| LabError::Description {
         path: path.clone(),

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::program::Program;
 
+use super::description::Lab;
 use super::error::LabError;
 use super::machine::Machine;
-use super::material::Lab;
 use super::question;
 
 /// How long one request may take before it counts as not answered.

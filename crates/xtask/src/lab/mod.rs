@@ -7,13 +7,15 @@
 
 mod config;
 mod control;
+mod description;
 mod error;
 mod health;
 mod images;
 mod inspect;
+mod keys;
+mod layout;
 mod lock;
 mod machine;
-mod material;
 mod network;
 mod question;
 mod seed;
@@ -21,7 +23,7 @@ mod template;
 
 pub use config::LabConfig;
 pub use control::{down, open, purge, reset, selftest, up};
+pub use description::{Endpoint, Lab, Tsig};
 pub use error::LabError;
 pub use inspect::{logs, status};
 pub use machine::Machine;
-pub use material::{Endpoint, Lab, Tsig};

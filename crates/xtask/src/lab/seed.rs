@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::say::say;
 
 use super::LabConfig;
+use super::description::{Lab, seed_user};
 use super::error::{At, Doing, LabError};
 use super::images::Images;
 use super::machine::{docker, label};
-use super::material::{Lab, seed_user};
 
 /// Changes with what is written here, so that cached data is not used for longer.
 const RECIPE: &str = "1";

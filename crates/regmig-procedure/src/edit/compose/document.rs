@@ -32,21 +32,32 @@ impl Document {
             return Err(syntax(text, 0, "more than one document"));
         }
         let violations = Validator::new().validate(&document);
-        let violation = violations.iter().find(|found| found.severity == Severity::Error && !lenient(found.rule));
+        let violation = violations
+            .iter()
+            .find(|found| found.severity == Severity::Error && !lenient(found.rule));
         if let Some(violation) = violation {
-            let start = violation.text_range.as_ref().map_or(0, |range| range.start as usize);
+            let start = violation
+                .text_range
+                .as_ref()
+                .map_or(0, |range| range.start as usize);
             return Err(syntax(text, start, &violation.message));
         }
         let Some(root) = document.as_mapping() else {
             return Err(syntax(text, 0, "no mapping at the top"));
         };
         let anchors = AnchorRegistry::from_document(&document);
-        Ok(Self { text: text.to_owned(), root, anchors })
+        Ok(Self {
+            text: text.to_owned(),
+            root,
+            anchors,
+        })
     }
 
     /// The text of a range.
     pub(super) fn slice(&self, range: &TextPosition) -> &str {
-        self.text.get(range.start as usize..range.end as usize).unwrap_or("")
+        self.text
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or("")
     }
 
     /// Where a node starts.
@@ -58,7 +69,11 @@ impl Document {
     pub(super) fn get(mapping: &Mapping, key: &str) -> Option<YamlNode> {
         mapping.entries().find_map(|entry| {
             let found = entry.key_node()?;
-            if scalar(&found)? == key { entry.value_node() } else { None }
+            if scalar(&found)? == key {
+                entry.value_node()
+            } else {
+                None
+            }
         })
     }
 

@@ -79,9 +79,16 @@ pub struct Network {
 pub(super) fn read(document: &Document) -> Result<ComposeFacts, EditError> {
     let reader = Reader { document };
     let root = reader.merged(&document.root, Position::line(1))?;
-    let mut facts = ComposeFacts { name: text(&root, "name"), ..ComposeFacts::default() };
+    let mut facts = ComposeFacts {
+        name: text(&root, "name"),
+        ..ComposeFacts::default()
+    };
     let Some(services) = root.get("services") else {
-        return Err(reader.shape("no `services`", "`services:` with a mapping", Position::line(1)));
+        return Err(reader.shape(
+            "no `services`",
+            "`services:` with a mapping",
+            Position::line(1),
+        ));
     };
     for (key, value) in reader.entries(&services, "services")? {
         facts.services.push(reader.service(key, &value)?);
@@ -101,7 +108,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A mapping with its merge keys resolved.
-    fn merged(&self, mapping: &yaml_edit::Mapping, at: Position) -> Result<MergedMapping<'a>, EditError> {
+    fn merged(
+        &self,
+        mapping: &yaml_edit::Mapping,
+        at: Position,
+    ) -> Result<MergedMapping<'a>, EditError> {
         MergedMapping::new(mapping.clone(), &self.document.anchors)
             .map_err(|error| self.shape(&error.to_string(), "anchors that exist", at))
     }
@@ -110,17 +121,28 @@ impl<'a> Reader<'a> {
     fn entries(&self, node: &YamlNode, what: &str) -> Result<Vec<(String, YamlNode)>, EditError> {
         let at = self.document.position(node);
         let Some(mapping) = node.as_mapping() else {
-            return Err(self.shape(&format!("`{what}` without entries"), &format!("`{what}:` with a mapping"), at));
+            return Err(self.shape(
+                &format!("`{what}` without entries"),
+                &format!("`{what}:` with a mapping"),
+                at,
+            ));
         };
         let merged = self.merged(mapping, at)?;
-        Ok(merged.iter().filter_map(|(key, value)| Some((scalar(&key)?, value))).collect())
+        Ok(merged
+            .iter()
+            .filter_map(|(key, value)| Some((scalar(&key)?, value)))
+            .collect())
     }
 
     /// A service.
     fn service(&self, name: String, node: &YamlNode) -> Result<Service, EditError> {
         let at = self.document.position(node);
         let Some(mapping) = node.as_mapping() else {
-            return Err(self.shape(&format!("service {} without entries", quote(&name)), "a mapping", at));
+            return Err(self.shape(
+                &format!("service {} without entries", quote(&name)),
+                "a mapping",
+                at,
+            ));
         };
         let merged = self.merged(mapping, at)?;
         Ok(Service {
@@ -128,9 +150,15 @@ impl<'a> Reader<'a> {
             container_name: text(&merged, "container_name"),
             restart: text(&merged, "restart"),
             network_mode: text(&merged, "network_mode"),
-            ports: items(&merged, "ports").iter().filter_map(|node| self.port(node)).collect(),
+            ports: items(&merged, "ports")
+                .iter()
+                .filter_map(|node| self.port(node))
+                .collect(),
             networks: names(&merged, "networks"),
-            volumes: items(&merged, "volumes").iter().filter_map(|node| self.volume(node)).collect(),
+            volumes: items(&merged, "volumes")
+                .iter()
+                .filter_map(|node| self.volume(node))
+                .collect(),
             links: names(&merged, "links"),
             name,
         })
@@ -141,7 +169,9 @@ impl<'a> Reader<'a> {
         if let Some(short) = scalar(node) {
             return Some(Port::short(&short));
         }
-        let long = self.merged(node.as_mapping()?, self.document.position(node)).ok()?;
+        let long = self
+            .merged(node.as_mapping()?, self.document.position(node))
+            .ok()?;
         let host_ip = text(&long, "host_ip");
         let published = text(&long, "published");
         let target = text(&long, "target");
@@ -162,11 +192,24 @@ impl<'a> Reader<'a> {
         if let Some(short) = scalar(node) {
             let parts = split(&short);
             let part = |index: usize| parts.get(index).map(|part| (*part).to_owned());
-            let Some(target) = part(1) else { return Some(Volume { source: None, target: short, read_only: false }) };
-            let read_only = part(2).is_some_and(|options| options.split(',').any(|option| option == "ro"));
-            return Some(Volume { source: part(0), target, read_only });
+            let Some(target) = part(1) else {
+                return Some(Volume {
+                    source: None,
+                    target: short,
+                    read_only: false,
+                });
+            };
+            let read_only =
+                part(2).is_some_and(|options| options.split(',').any(|option| option == "ro"));
+            return Some(Volume {
+                source: part(0),
+                target,
+                read_only,
+            });
         }
-        let long = self.merged(node.as_mapping()?, self.document.position(node)).ok()?;
+        let long = self
+            .merged(node.as_mapping()?, self.document.position(node))
+            .ok()?;
         Some(Volume {
             source: text(&long, "source").or_else(|| text(&long, "src")),
             target: text(&long, "target").or_else(|| text(&long, "dst"))?,
@@ -176,13 +219,28 @@ impl<'a> Reader<'a> {
 
     /// A network.
     fn network(&self, key: String, node: &YamlNode) -> Result<Network, EditError> {
-        let Some(mapping) = node.as_mapping() else { return Ok(Network { key, name: None, external: false }) };
+        let Some(mapping) = node.as_mapping() else {
+            return Ok(Network {
+                key,
+                name: None,
+                external: false,
+            });
+        };
         let merged = self.merged(mapping, self.document.position(node))?;
         let external = merged.get("external");
         let inner = external.as_ref().and_then(YamlNode::as_mapping);
-        let inner_name = inner.and_then(|inner| Document::get(inner, "name")).and_then(|name| scalar(&name));
-        let flag = external.as_ref().and_then(scalar).is_some_and(|value| value == "true");
-        Ok(Network { key, name: text(&merged, "name").or(inner_name), external: flag || inner.is_some() })
+        let inner_name = inner
+            .and_then(|inner| Document::get(inner, "name"))
+            .and_then(|name| scalar(&name));
+        let flag = external
+            .as_ref()
+            .and_then(scalar)
+            .is_some_and(|value| value == "true");
+        Ok(Network {
+            key,
+            name: text(&merged, "name").or(inner_name),
+            external: flag || inner.is_some(),
+        })
     }
 
     /// A part of the file that has another shape than compose files have.
@@ -194,25 +252,35 @@ impl<'a> Reader<'a> {
 
 /// A scalar by key.
 fn text(mapping: &MergedMapping<'_>, key: &str) -> Option<String> {
-    mapping.get(key).as_ref().filter(|node| !null(node)).and_then(scalar)
+    mapping
+        .get(key)
+        .as_ref()
+        .filter(|node| !null(node))
+        .and_then(scalar)
 }
 
 /// The members of a list by key.
 fn items(mapping: &MergedMapping<'_>, key: &str) -> Vec<YamlNode> {
     let node = mapping.get(key);
-    node.as_ref().and_then(YamlNode::as_sequence).map(|list| list.values().collect()).unwrap_or_default()
+    node.as_ref()
+        .and_then(YamlNode::as_sequence)
+        .map(|list| list.values().collect())
+        .unwrap_or_default()
 }
 
 /// The members of a list of names, or the keys of a mapping.
 fn names(mapping: &MergedMapping<'_>, key: &str) -> Vec<String> {
     match mapping.get(key) {
         Some(YamlNode::Mapping(named)) => named.keys().filter_map(|key| scalar(&key)).collect(),
-        Some(YamlNode::Sequence(list)) => list.values().filter_map(|value| scalar(&value)).collect(),
+        Some(YamlNode::Sequence(list)) => {
+            list.values().filter_map(|value| scalar(&value)).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 /// Whether a node is nothing.
 fn null(node: &YamlNode) -> bool {
-    node.as_scalar().is_some_and(|scalar| scalar.is_null() || scalar.value().trim().is_empty())
+    node.as_scalar()
+        .is_some_and(|scalar| scalar.is_null() || scalar.value().trim().is_empty())
 }

@@ -26,7 +26,12 @@ use document::Document;
 /// - [`EditErrorKind::Taken`]: a service has another port at that address.
 /// - [`EditErrorKind::Unsupported`]: the service is written in a way that this edit does not understand.
 /// - [`EditErrorKind::OtherEdit`] and [`EditErrorKind::Drift`]: marks in the file that do not fit.
-pub fn publish(text: &str, service: &str, mapping: &str, marker: &Marker) -> Result<Edit, EditError> {
+pub fn publish(
+    text: &str,
+    service: &str,
+    mapping: &str,
+    marker: &Marker,
+) -> Result<Edit, EditError> {
     let wanted = Port::wanted(mapping)?;
     let edit = edit_once(text, marker, |text| regions(text, service, &wanted))?;
     if edit.changed {
@@ -60,10 +65,18 @@ fn regions(text: &str, service: &str, wanted: &Port) -> Result<Vec<Region>, Edit
     let document = Document::parse(text)?;
     let facts = facts::read(&document)?;
     let Some(found) = facts.service(service) else {
-        let known: Vec<&str> = facts.services.iter().map(|service| service.name.as_str()).collect();
+        let known: Vec<&str> = facts
+            .services
+            .iter()
+            .map(|service| service.name.as_str())
+            .collect();
         return Err(EditError::new(
             EditErrorKind::Missing,
-            format!("no service {} (there are: {})", quote(service), known.join(", ")),
+            format!(
+                "no service {} (there are: {})",
+                quote(service),
+                known.join(", ")
+            ),
             "a service of that name",
             "Correct the service names in the configuration of regmig.",
         ));
@@ -72,11 +85,19 @@ fn regions(text: &str, service: &str, wanted: &Port) -> Result<Vec<Region>, Edit
         return Ok(Vec::new());
     }
     for other in &facts.services {
-        let Some(port) = other.ports.iter().find(|port| port.collides(wanted)) else { continue };
-        let line = text.lines().position(|line| line.contains(port.text.as_str()));
+        let Some(port) = other.ports.iter().find(|port| port.collides(wanted)) else {
+            continue;
+        };
+        let line = text
+            .lines()
+            .position(|line| line.contains(port.text.as_str()));
         let error = EditError::new(
             EditErrorKind::Taken,
-            format!("service {} with port {}", quote(&other.name), quote(&port.text)),
+            format!(
+                "service {} with port {}",
+                quote(&other.name),
+                quote(&port.text)
+            ),
             format!("nothing else at {}", quote(&wanted.text)),
             "Choose another port in the configuration of regmig, or change that mapping.",
         );
@@ -85,7 +106,11 @@ fn regions(text: &str, service: &str, wanted: &Port) -> Result<Vec<Region>, Edit
             None => error,
         });
     }
-    if found.network_mode.as_deref().is_some_and(|mode| mode.starts_with("host")) {
+    if found
+        .network_mode
+        .as_deref()
+        .is_some_and(|mode| mode.starts_with("host"))
+    {
         return Err(EditError::new(
             EditErrorKind::Unsupported,
             format!("`network_mode: host` of service {}", quote(service)),
@@ -104,7 +129,9 @@ fn confirm(before: &str, after: &str, service: &str, mapping: &str) -> Result<()
     expected.retain(|(path, value)| *path != ports || !value.is_empty());
     expected.push((format!("{ports}/-"), mapping.to_owned()));
     expected.sort();
-    let mut found = Document::parse(after).map(|document| document.leaves()).unwrap_or_default();
+    let mut found = Document::parse(after)
+        .map(|document| document.leaves())
+        .unwrap_or_default();
     found.sort();
     if found == expected {
         return alone(&read(before)?, &read(after)?, service);
@@ -112,7 +139,11 @@ fn confirm(before: &str, after: &str, service: &str, mapping: &str) -> Result<()
     Err(EditError::new(
         EditErrorKind::SelfCheck,
         "an edited file that says something else than the file before and one port more",
-        format!("only {} in addition, under `ports` of {}", quote(mapping), quote(service)),
+        format!(
+            "only {} in addition, under `ports` of {}",
+            quote(mapping),
+            quote(service)
+        ),
         "Nothing was changed. Publish the port by hand, and report the file as a fault of regmig.",
     ))
 }
@@ -120,12 +151,19 @@ fn confirm(before: &str, after: &str, service: &str, mapping: &str) -> Result<()
 /// Refuses an edit that another service takes part in, by an anchor and a merge key.
 fn alone(before: &ComposeFacts, after: &ComposeFacts, service: &str) -> Result<(), EditError> {
     let others = before.services.iter().filter(|other| other.name != service);
-    let Some(other) = others.into_iter().find(|other| after.service(&other.name) != Some(*other)) else {
+    let Some(other) = others
+        .into_iter()
+        .find(|other| after.service(&other.name) != Some(*other))
+    else {
         return Ok(());
     };
     Err(EditError::new(
         EditErrorKind::Unsupported,
-        format!("service {}, which merges in what service {} says", quote(&other.name), quote(service)),
+        format!(
+            "service {}, which merges in what service {} says",
+            quote(&other.name),
+            quote(service)
+        ),
         "a service whose ports are its own",
         "Give both their common keys through an `x-…` mapping at the top, or publish the port by hand.",
     ))

@@ -11,7 +11,12 @@ pub(super) fn digest(pieces: &[&str]) -> String {
         hasher.update((piece.len() as u64).to_le_bytes());
         hasher.update(piece.as_bytes());
     }
-    hasher.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hasher
+        .finalize()
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

@@ -88,31 +88,43 @@ pub(super) fn find<'a>(line: &'a str, marker: &Marker) -> Option<(usize, &'a str
 }
 
 /// Reads what stands behind `# regmig:ID `, or `None` when it is none of the forms above.
-pub(super) fn parse<'a>(rest: &'a str, marker: &Marker) -> Option<Mark<'a>> {
-    let bare = rest.trim_end_matches(['\r', '\n']);
+pub(super) fn parse(rest: &str) -> Option<Mark<'_>> {
     if let Some(body) = rest.strip_prefix("more| ") {
         return Some(Mark::More { body });
     }
     let (word, tail) = rest.split_once(' ')?;
     match word {
         "head" => {
+            // What it says to readers may change between versions.
             let places = tail.split(':').next()?.parse().ok()?;
-            let whole = format!("{} {bare}", marker.comment());
-            (whole == head(marker, places)).then_some(Mark::Head { places })
+            Some(Mark::Head { places })
         }
         "off" | "cut" => {
             let (counts, body) = tail.split_once("| ")?;
             let (lines, digest) = plus(counts)?;
-            Some(Mark::Off { cut: word == "cut", lines, digest, body })
+            Some(Mark::Off {
+                cut: word == "cut",
+                lines,
+                digest,
+                body,
+            })
         }
         "add" | "tail" => {
             let (lines, digest) = plus(tail.trim_end_matches(['\r', '\n']))?;
-            Some(Mark::Add { tail: word == "tail", lines, digest })
+            Some(Mark::Add {
+                tail: word == "tail",
+                lines,
+                digest,
+            })
         }
         "in" => {
             let (span, digest) = tail.trim_end_matches(['\r', '\n']).split_once(' ')?;
             let (start, len) = span.split_once('+')?;
-            Some(Mark::Within { start: start.parse().ok()?, len: len.parse().ok()?, digest })
+            Some(Mark::Within {
+                start: start.parse().ok()?,
+                len: len.parse().ok()?,
+                digest,
+            })
         }
         _ => None,
     }

@@ -44,7 +44,10 @@ pub(crate) fn edit_once(
         }
         return Err(EditError::new(
             EditErrorKind::OtherEdit,
-            format!("an edit marked {} that says something else than what is wanted now", marker.mark()),
+            format!(
+                "an edit marked {} that says something else than what is wanted now",
+                marker.mark()
+            ),
             "no edit, or exactly this one",
             "Undo the edit in place first, then apply this one.",
         ));
@@ -98,13 +101,17 @@ pub(crate) fn line_ending(text: &str) -> &'static str {
 pub(crate) fn indent_of(text: &str, offset: usize) -> &str {
     let start = line_start(text, offset);
     let line = text.get(start..).unwrap_or("");
-    let end = line.find(|c| !matches!(c, ' ' | '\t')).unwrap_or(line.len());
+    let end = line
+        .find(|c| !matches!(c, ' ' | '\t'))
+        .unwrap_or(line.len());
     line.get(..end).unwrap_or("")
 }
 
 /// The offset at which the line that holds an offset starts.
 pub(crate) fn line_start(text: &str, offset: usize) -> usize {
-    text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1)
+    text.get(..offset)
+        .and_then(|before| before.rfind('\n'))
+        .map_or(0, |at| at + 1)
 }
 
 #[cfg(test)]

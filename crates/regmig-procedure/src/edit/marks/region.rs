@@ -48,7 +48,13 @@ pub(crate) fn apply(text: &str, regions: &[Region], marker: &Marker) -> String {
     }
     let mut ordered: Vec<&Region> = regions.iter().collect();
     ordered.sort_by_key(|region| region.start());
-    let mut writer = Writer { text, marker, eol: line_ending(text), out: String::new(), done: 0 };
+    let mut writer = Writer {
+        text,
+        marker,
+        eol: line_ending(text),
+        out: String::new(),
+        done: 0,
+    };
     writer.head(regions.len());
     for region in ordered {
         writer.region(region);
@@ -117,8 +123,10 @@ impl Writer<'_> {
         let body = self.text.get(range.start..body_end).unwrap_or("");
         let inserted = self.joined(lines);
         let digits = digest(&[line::word(cut), body, &inserted]);
-        self.out.push_str(&line::off(self.marker, cut, lines.len(), &digits));
-        self.out.push_str(&body.replace('\n', &format!("\n{}", line::more(self.marker))));
+        self.out
+            .push_str(&line::off(self.marker, cut, lines.len(), &digits));
+        self.out
+            .push_str(&body.replace('\n', &format!("\n{}", line::more(self.marker))));
         self.done = body_end;
         if cut {
             self.out.push_str(self.eol);
@@ -134,7 +142,8 @@ impl Writer<'_> {
         let digits = digest(&[&inserted]);
         let indent = lines.first().map_or("", |first| indent_of(first, 0));
         self.out.push_str(indent);
-        self.out.push_str(&line::add(self.marker, tail, lines.len(), &digits));
+        self.out
+            .push_str(&line::add(self.marker, tail, lines.len(), &digits));
         self.out.push_str(self.eol);
         self.out.push_str(&inserted);
     }
@@ -145,20 +154,36 @@ impl Writer<'_> {
         let start = at - line_start(self.text, at).min(at);
         self.out.push_str(piece);
         let mut end = self.end_of_line(at);
-        if self.text.get(..end).is_some_and(|before| before.ends_with('\r')) && end < self.text.len() {
+        if self
+            .text
+            .get(..end)
+            .is_some_and(|before| before.ends_with('\r'))
+            && end < self.text.len()
+        {
             end -= 1;
         }
         self.copy_to(end);
-        self.out.push_str(&line::within(self.marker, start, piece.len(), &digest(&[piece])));
+        self.out.push_str(&line::within(
+            self.marker,
+            start,
+            piece.len(),
+            &digest(&[piece]),
+        ));
     }
 
     /// The offset of the line break at or behind an offset, or the end of the text.
     fn end_of_line(&self, offset: usize) -> usize {
-        self.text.get(offset..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |at| offset + at)
+        self.text
+            .get(offset..)
+            .and_then(|rest| rest.find('\n'))
+            .map_or(self.text.len(), |at| offset + at)
     }
 
     /// Inserted lines with their line breaks.
     fn joined(&self, lines: &[String]) -> String {
-        lines.iter().map(|text| format!("{text}{}", self.eol)).collect()
+        lines
+            .iter()
+            .map(|text| format!("{text}{}", self.eol))
+            .collect()
     }
 }

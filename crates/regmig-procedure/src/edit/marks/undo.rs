@@ -13,7 +13,12 @@ use super::line::{self, Mark};
 ///
 /// [`EditErrorKind::Drift`] when a marked place is not as it was written.
 pub(crate) fn undo(text: &str, marker: &Marker) -> Result<Edit, EditError> {
-    let reader = Reader { lines: text.split_inclusive('\n').collect(), next: 0, marker, out: String::new() };
+    let reader = Reader {
+        lines: text.split_inclusive('\n').collect(),
+        next: 0,
+        marker,
+        out: String::new(),
+    };
     Ok(Edit::between(text, reader.run()?))
 }
 
@@ -39,7 +44,7 @@ impl<'a> Reader<'a> {
                 continue;
             };
             let before = line.get(..at).unwrap_or("");
-            let Some(mark) = line::parse(rest, self.marker) else {
+            let Some(mark) = line::parse(rest) else {
                 return Err(self.drift("a marker line that regmig did not write so"));
             };
             if let Mark::Head { places } = mark {
@@ -63,11 +68,20 @@ impl<'a> Reader<'a> {
     /// Restores one place; `before` is what stands in front of its marker.
     fn place(&mut self, before: &str, mark: &Mark<'a>) -> Result<(), EditError> {
         match *mark {
-            Mark::Off { cut, lines, digest, body } => {
+            Mark::Off {
+                cut,
+                lines,
+                digest,
+                body,
+            } => {
                 self.out.push_str(before);
                 self.off(cut, lines, digest, body)
             }
-            Mark::Add { tail, lines, digest } => {
+            Mark::Add {
+                tail,
+                lines,
+                digest,
+            } => {
                 if !before.trim_matches([' ', '\t']).is_empty() {
                     return Err(self.drift("something in front of a marker that starts its line"));
                 }
@@ -84,8 +98,12 @@ impl<'a> Reader<'a> {
     fn off(&mut self, cut: bool, lines: usize, digits: &str, first: &str) -> Result<(), EditError> {
         let mut body = first.to_owned();
         while let Some(next) = self.lines.get(self.next).copied() {
-            let Some((0, rest)) = line::find(next, self.marker) else { break };
-            let Some(Mark::More { body: more }) = line::parse(rest, self.marker) else { break };
+            let Some((0, rest)) = line::find(next, self.marker) else {
+                break;
+            };
+            let Some(Mark::More { body: more }) = line::parse(rest) else {
+                break;
+            };
             body.push_str(more);
             self.next += 1;
         }
@@ -93,8 +111,14 @@ impl<'a> Reader<'a> {
         let whole = body.strip_suffix('\n').unwrap_or(&body);
         // The line break may be one that was inserted, here (`cut`) or by a `tail` that follows.
         let candidates = [Some(whole), whole.strip_suffix('\r')];
-        let Some(kept) = candidates.into_iter().flatten().find(|kept| digest(&[line::word(cut), kept, &inserted]) == digits) else {
-            return Err(self.drift("a commented-out directive, or the lines behind it, changed since"));
+        let Some(kept) = candidates
+            .into_iter()
+            .flatten()
+            .find(|kept| digest(&[line::word(cut), kept, &inserted]) == digits)
+        else {
+            return Err(
+                self.drift("a commented-out directive, or the lines behind it, changed since")
+            );
         };
         let kept = if cut { kept } else { &body };
         self.out.push_str(kept);
@@ -103,7 +127,10 @@ impl<'a> Reader<'a> {
 
     /// Drops inserted lines.
     fn add(&mut self, tail: bool, lines: usize, digits: &str) -> Result<(), EditError> {
-        let crlf = self.lines.get(self.next.wrapping_sub(1)).is_some_and(|line| line.ends_with("\r\n"));
+        let crlf = self
+            .lines
+            .get(self.next.wrapping_sub(1))
+            .is_some_and(|line| line.ends_with("\r\n"));
         let inserted = self.inserted(lines)?;
         if digest(&[&inserted]) != digits {
             return Err(self.drift("inserted lines that were changed since"));
@@ -120,12 +147,29 @@ impl<'a> Reader<'a> {
     }
 
     /// Drops a piece within a line.
-    fn within(&mut self, before: &str, start: usize, len: usize, digits: &str) -> Result<(), EditError> {
-        let line = self.lines.get(self.next.wrapping_sub(1)).copied().unwrap_or("");
-        let ending = ["\r\n", "\n"].into_iter().find(|eol| line.ends_with(eol)).unwrap_or("");
+    fn within(
+        &mut self,
+        before: &str,
+        start: usize,
+        len: usize,
+        digits: &str,
+    ) -> Result<(), EditError> {
+        let line = self
+            .lines
+            .get(self.next.wrapping_sub(1))
+            .copied()
+            .unwrap_or("");
+        let ending = ["\r\n", "\n"]
+            .into_iter()
+            .find(|eol| line.ends_with(eol))
+            .unwrap_or("");
         let pieces = before.strip_suffix(' ').and_then(|before| {
             let end = start.checked_add(len)?;
-            Some((before.get(..start)?, before.get(start..end)?, before.get(end..)?))
+            Some((
+                before.get(..start)?,
+                before.get(start..end)?,
+                before.get(end..)?,
+            ))
         });
         match pieces {
             Some((left, piece, right)) if digest(&[piece]) == digits => {

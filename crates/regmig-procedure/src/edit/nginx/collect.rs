@@ -6,7 +6,13 @@ use super::target::{Target, host, target};
 use super::tree::Node;
 
 /// Directives that send requests somewhere, other than `proxy_pass`.
-const OTHER_PASSES: [&str; 5] = ["grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"];
+const OTHER_PASSES: [&str; 5] = [
+    "grpc_pass",
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "memcached_pass",
+];
 
 /// What was found of the plan's upstreams.
 #[derive(Debug, Default)]
@@ -36,8 +42,17 @@ pub(super) struct Use<'a> {
 }
 
 /// Looks through a whole configuration.
-pub(super) fn collect<'a>(tree: &'a [Node], plan: &'a ProxyPlan) -> Result<Findings<'a>, EditError> {
-    let mut collector = Collector { plan, blocks: Vec::new(), levels: Vec::new(), defined: Vec::new(), found: Findings::default() };
+pub(super) fn collect<'a>(
+    tree: &'a [Node],
+    plan: &'a ProxyPlan,
+) -> Result<Findings<'a>, EditError> {
+    let mut collector = Collector {
+        plan,
+        blocks: Vec::new(),
+        levels: Vec::new(),
+        defined: Vec::new(),
+        found: Findings::default(),
+    };
     names(tree, &mut collector.defined);
     for name in &plan.upstreams {
         collector.upstream(name, tree)?;
@@ -75,8 +90,14 @@ impl<'a> Collector<'a> {
         let mut same = self.defined.iter().copied().filter(|node| is(node, name));
         let Some(node) = same.next() else {
             let known: Vec<&str> = self.defined.iter().filter_map(|node| node.arg(0)).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            let file = tree.first().map_or_else(String::new, |_| self.plan.file.clone());
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            let file = tree
+                .first()
+                .map_or_else(String::new, |_| self.plan.file.clone());
             return Err(EditError::new(
                 EditErrorKind::Missing,
                 format!("no `upstream {name}` (defined here: {known})"),
@@ -88,7 +109,10 @@ impl<'a> Collector<'a> {
         if let Some(second) = same.next() {
             return Err(second.error(
                 EditErrorKind::Unsupported,
-                format!("a second definition of `upstream {name}` (the first: {})", node.place()),
+                format!(
+                    "a second definition of `upstream {name}` (the first: {})",
+                    node.place()
+                ),
                 "one",
                 "Remove one of them; nginx would not load the file either.",
             ));
@@ -96,7 +120,10 @@ impl<'a> Collector<'a> {
         let child = |name: &'static str| move |child: &&Node| child.name() == name;
         let servers: Vec<&Node> = node.children().iter().filter(child("server")).collect();
         let keepalives: Vec<&Node> = node.children().iter().filter(child("keepalive")).collect();
-        for part in std::iter::once(node).chain(servers.iter().copied()).chain(keepalives.iter().copied()) {
+        for part in std::iter::once(node)
+            .chain(servers.iter().copied())
+            .chain(keepalives.iter().copied())
+        {
             self.editable(part)?;
         }
         if servers.is_empty() {
@@ -107,7 +134,10 @@ impl<'a> Collector<'a> {
                 "Correct the upstream; nginx would not load the file either.",
             ));
         }
-        self.found.upstreams.push(Upstream { servers, keepalives });
+        self.found.upstreams.push(Upstream {
+            servers,
+            keepalives,
+        });
         Ok(())
     }
 
@@ -133,7 +163,11 @@ impl<'a> Collector<'a> {
             "proxy_pass" => self.proxy_pass(node),
             name if OTHER_PASSES.contains(&name) => self.other_pass(node),
             "server" if self.inside("upstream") => {
-                let block = self.blocks.last().and_then(|block| block.arg(0)).unwrap_or("");
+                let block = self
+                    .blocks
+                    .last()
+                    .and_then(|block| block.arg(0))
+                    .unwrap_or("");
                 if self.plan.names(block) || !stays(host(node.arg(0).unwrap_or(""))) {
                     return Ok(());
                 }
@@ -151,11 +185,16 @@ impl<'a> Collector<'a> {
 
     /// Looks at a `proxy_pass`.
     fn proxy_pass(&mut self, node: &'a Node) -> Result<(), EditError> {
-        let Some((name, port)) = self.host_of(node)? else { return Ok(()) };
+        let Some((name, port)) = self.host_of(node)? else {
+            return Ok(());
+        };
         if !self.plan.names(name) {
             let upstream = self.defined.iter().any(|defined| is(defined, name));
             if self.plan.stops(name) && !upstream {
-                return Err(self.stopped(node, "Define an upstream for it, use it here, and add it to `upstreams`"));
+                return Err(self.stopped(
+                    node,
+                    "Define an upstream for it, use it here, and add it to `upstreams`",
+                ));
             }
             return Ok(());
         }
@@ -177,7 +216,11 @@ impl<'a> Collector<'a> {
                 "Move it into a location of its own.",
             ));
         }
-        if let Some(other) = self.blocks.last().and_then(|block| self.other_inside(block, node)) {
+        if let Some(other) = self
+            .blocks
+            .last()
+            .and_then(|block| self.other_inside(block, node))
+        {
             return Err(other.error(
                 EditErrorKind::Unsupported,
                 format!("{} within a location that goes to dest ({})", other.shown(), node.place()),
@@ -192,7 +235,9 @@ impl<'a> Collector<'a> {
 
     /// Looks at any other `…_pass`: none of them can speak HTTPS to dest.
     fn other_pass(&self, node: &Node) -> Result<(), EditError> {
-        let Some((name, _)) = self.host_of(node)? else { return Ok(()) };
+        let Some((name, _)) = self.host_of(node)? else {
+            return Ok(());
+        };
         if self.plan.names(name) {
             return Err(node.error(
                 EditErrorKind::Unsupported,
@@ -216,7 +261,10 @@ impl<'a> Collector<'a> {
             Target::Variable => Err(node.error(
                 EditErrorKind::Unsupported,
                 format!("{}, where a variable says to whom", node.shown()),
-                format!("a name, since the variable could stand for {}", self.plan.upstreams.join(" or ")),
+                format!(
+                    "a name, since the variable could stand for {}",
+                    self.plan.upstreams.join(" or ")
+                ),
                 "Write the name of the upstream out.",
             )),
         }
@@ -231,7 +279,11 @@ impl<'a> Collector<'a> {
                 Target::Variable | Target::Socket => false,
             };
             let same = node.span == except.span && node.source.name == except.source.name;
-            if pass && !ours && !same { Some(node) } else { self.other_inside(node, except) }
+            if pass && !ours && !same {
+                Some(node)
+            } else {
+                self.other_inside(node, except)
+            }
         })
     }
 
@@ -266,12 +318,16 @@ impl<'a> Collector<'a> {
 
 /// Whether an upstream has this name.
 fn is(upstream: &Node, name: &str) -> bool {
-    upstream.arg(0).is_some_and(|own| own.eq_ignore_ascii_case(name))
+    upstream
+        .arg(0)
+        .is_some_and(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// The host of `syslog:server=HOST[:PORT],…`.
 fn syslog(arg: &str) -> Option<&str> {
     let rest = arg.strip_prefix("syslog:")?;
-    let server = rest.split(',').find_map(|part| part.strip_prefix("server="))?;
+    let server = rest
+        .split(',')
+        .find_map(|part| part.strip_prefix("server="))?;
     Some(host(server))
 }

@@ -11,8 +11,16 @@ const DEEPEST: usize = 8;
 
 /// Reads all files of a plan into one tree: each `include` is followed by what it includes.
 pub(super) fn assemble(text: &str, plan: &ProxyPlan) -> Result<Vec<Node>, EditError> {
-    let site = Rc::new(Source { name: plan.file.clone(), text: text.to_owned(), editable: true });
-    let mut assembler = Assembler { plan, site: parse(&site)?, met: false };
+    let site = Rc::new(Source {
+        name: plan.file.clone(),
+        text: text.to_owned(),
+        editable: true,
+    });
+    let mut assembler = Assembler {
+        plan,
+        site: parse(&site)?,
+        met: false,
+    };
     let Some(main) = &plan.main else {
         let site = assembler.site.clone();
         return assembler.expand(site, 0, 0);
@@ -32,7 +40,11 @@ pub(super) fn assemble(text: &str, plan: &ProxyPlan) -> Result<Vec<Node>, EditEr
 
 /// A file that is not edited.
 fn seen(file: &SeenFile) -> Rc<Source> {
-    Rc::new(Source { name: file.path.clone(), text: file.text.clone(), editable: false })
+    Rc::new(Source {
+        name: file.path.clone(),
+        text: file.text.clone(),
+        editable: false,
+    })
 }
 
 /// Replaces includes by what they include.
@@ -44,13 +56,22 @@ struct Assembler<'a> {
 
 impl Assembler<'_> {
     /// Expands the includes of a block, at a depth of includes and a depth of blocks.
-    fn expand(&mut self, nodes: Vec<Node>, depth: usize, blocks: usize) -> Result<Vec<Node>, EditError> {
+    fn expand(
+        &mut self,
+        nodes: Vec<Node>,
+        depth: usize,
+        blocks: usize,
+    ) -> Result<Vec<Node>, EditError> {
         let mut expanded = Vec::with_capacity(nodes.len());
         for mut node in nodes {
             if let Some(children) = node.block.take() {
                 node.block = Some(self.expand(children, depth, blocks + 1)?);
             }
-            let included = if node.name() == "include" { self.included(&node, depth, blocks)? } else { None };
+            let included = if node.name() == "include" {
+                self.included(&node, depth, blocks)?
+            } else {
+                None
+            };
             expanded.push(node);
             if let Some(included) = included {
                 expanded.extend(self.expand(included, depth + 1, blocks)?);
@@ -60,12 +81,20 @@ impl Assembler<'_> {
     }
 
     /// What an `include` includes, or `None` where that does not matter.
-    fn included(&mut self, node: &Node, depth: usize, blocks: usize) -> Result<Option<Vec<Node>>, EditError> {
+    fn included(
+        &mut self,
+        node: &Node,
+        depth: usize,
+        blocks: usize,
+    ) -> Result<Option<Vec<Node>>, EditError> {
         let path = node.arg(0).unwrap_or("");
         if depth == DEEPEST {
             return Err(node.error(
                 EditErrorKind::Unsupported,
-                format!("includes that are nested deeper than {DEEPEST}: {}", node.shown()),
+                format!(
+                    "includes that are nested deeper than {DEEPEST}: {}",
+                    node.shown()
+                ),
                 "files that do not include each other in a circle",
                 "Correct the includes; nginx would not load them either.",
             ));

@@ -10,6 +10,11 @@ use std::ops::Range;
 use super::super::error::{Position, quote};
 use super::super::{EditError, EditErrorKind};
 
+/// Bytes of a word or a comment from which on it is refused.
+///
+/// nginx reads into a buffer of 4096 bytes, which has to hold the word and up to two bytes behind it.
+const TOO_LONG: usize = 4094;
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {
@@ -48,7 +53,12 @@ pub(crate) struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     /// Starts at the beginning of a text.
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, after_quote: false, failed: false }
+        Self {
+            text,
+            at: 0,
+            after_quote: false,
+            failed: false,
+        }
     }
 
     /// The byte at an offset from the current one.
@@ -58,20 +68,34 @@ impl<'a> Lexer<'a> {
 
     /// The number of bytes from the current one that a condition holds for.
     fn run(&self, holds: impl Fn(u8) -> bool) -> usize {
-        self.text.bytes().skip(self.at).take_while(|byte| holds(*byte)).count()
+        self.text
+            .bytes()
+            .skip(self.at)
+            .take_while(|byte| holds(*byte))
+            .count()
     }
 
     /// A token of the next `len` bytes.
     fn token(&mut self, kind: TokenKind, len: usize) -> Token {
         let start = self.at;
         self.at += len;
-        Token { kind, span: start..self.at }
+        Token {
+            kind,
+            span: start..self.at,
+        }
     }
 
     /// The next token, of which the first byte is given.
     fn read(&mut self, first: u8) -> Result<Token, EditError> {
-        if std::mem::take(&mut self.after_quote) && !blank(first) && !matches!(first, b';' | b'{' | b')') {
-            let next = self.text.get(self.at..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
+        if std::mem::take(&mut self.after_quote)
+            && !blank(first)
+            && !matches!(first, b';' | b'{' | b')')
+        {
+            let next = self
+                .text
+                .get(self.at..)
+                .and_then(|rest| rest.chars().next())
+                .unwrap_or(' ');
             return Err(self.error(
                 self.at,
                 format!("`{next}` right behind a closing quote"),
@@ -86,6 +110,7 @@ impl<'a> Lexer<'a> {
             }
             b'#' => {
                 let len = self.run(|byte| byte != b'\n');
+                self.bounded(len)?;
                 Ok(self.token(TokenKind::Comment, len))
             }
             b';' => Ok(self.token(TokenKind::Semicolon, 1)),
@@ -115,6 +140,7 @@ impl<'a> Lexer<'a> {
                 Some(_) => len += 1,
             }
         }
+        self.bounded(len + 1)?;
         self.after_quote = true;
         Ok(self.token(TokenKind::Word, len + 1))
     }
@@ -133,7 +159,10 @@ impl<'a> Lexer<'a> {
                     len += 2;
                 }
                 b'{' if variable => len += 1,
-                byte if blank(byte) || matches!(byte, b';' | b'{') => return Ok(self.token(TokenKind::Word, len)),
+                byte if blank(byte) || matches!(byte, b';' | b'{') => {
+                    self.bounded(len)?;
+                    return Ok(self.token(TokenKind::Word, len));
+                }
                 byte => {
                     variable = byte == b'$';
                     len += 1;
@@ -149,9 +178,29 @@ impl<'a> Lexer<'a> {
         ))
     }
 
+    /// Refuses a word or comment that fills nginx's buffer.
+    fn bounded(&self, len: usize) -> Result<(), EditError> {
+        if len < TOO_LONG {
+            return Ok(());
+        }
+        Err(self.error(
+            self.at,
+            format!("a word or comment of {len} bytes"),
+            format!("less than {TOO_LONG}, about all that nginx can read"),
+            "Split it, or shorten it if it is about to be commented out.",
+        ))
+    }
+
     /// A syntax error at an offset.
-    fn error(&self, offset: usize, found: String, expected: impl Into<String>, hint: &str) -> EditError {
-        EditError::new(EditErrorKind::Syntax, found, expected, hint).at(Position::of(self.text, offset))
+    fn error(
+        &self,
+        offset: usize,
+        found: String,
+        expected: impl Into<String>,
+        hint: &str,
+    ) -> EditError {
+        EditError::new(EditErrorKind::Syntax, found, expected, hint)
+            .at(Position::of(self.text, offset))
     }
 }
 
@@ -178,7 +227,10 @@ fn blank(byte: u8) -> bool {
 pub(crate) fn unquote(raw: &str) -> String {
     let inner = ['"', '\'']
         .into_iter()
-        .find_map(|mark| raw.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark)))
+        .find_map(|mark| {
+            raw.strip_prefix(mark)
+                .and_then(|rest| rest.strip_suffix(mark))
+        })
         .unwrap_or(raw);
     let mut value = String::with_capacity(inner.len());
     let mut chars = inner.chars();
@@ -206,7 +258,9 @@ mod tests {
     use super::{Lexer, Token, TokenKind, unquote};
 
     fn lex(text: &str) -> Result<Vec<Token>, String> {
-        Lexer::new(text).map(|token| token.map_err(|error| error.to_string())).collect()
+        Lexer::new(text)
+            .map(|token| token.map_err(|error| error.to_string()))
+            .collect()
     }
 
     fn words(text: &str) -> Vec<&str> {
@@ -221,8 +275,14 @@ mod tests {
         assert_eq!(words("a b#c; # d\n"), ["a", "b#c"]);
         assert_eq!(words("a b}c;"), ["a", "b}c"]);
         assert_eq!(words("a ${b}c${{d;"), ["a", "${b}c${{d"]);
-        assert_eq!(words("a \"b;{#\\\"}\" 'c\nd';"), ["a", "\"b;{#\\\"}\"", "'c\nd'"]);
-        assert_eq!(words("if ($a = \"b\") {}"), ["if", "($a", "=", "\"b\"", ")"]);
+        assert_eq!(
+            words("a \"b;{#\\\"}\" 'c\nd';"),
+            ["a", "\"b;{#\\\"}\"", "'c\nd'"]
+        );
+        assert_eq!(
+            words("if ($a = \"b\") {}"),
+            ["if", "($a", "=", "\"b\"", ")"]
+        );
         assert_eq!(words("a b\\;c\\ d;"), ["a", "b\\;c\\ d"]);
         assert_eq!(words("a b{}"), ["a", "b"]);
     }

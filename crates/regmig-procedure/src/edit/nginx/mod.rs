@@ -14,9 +14,11 @@ mod tree;
 
 pub use plan::{ProxyPlan, SeenFile};
 
-use collect::{Findings, collect};
-use super::marks::{Place, Region, edit_once, indent_of, line_start, refuse_other_marks, undo as undo_marks};
+use super::marks::{
+    Place, Region, edit_once, indent_of, line_start, refuse_other_marks, undo as undo_marks,
+};
 use super::{Edit, EditError, EditErrorKind, Marker};
+use collect::{Findings, collect};
 use tree::Node;
 
 /// Sends the plan's upstreams to dest.
@@ -56,7 +58,11 @@ fn regions(text: &str, plan: &ProxyPlan) -> Result<Vec<Region>, EditError> {
     let mut regions = Vec::new();
     for upstream in &found.upstreams {
         for (index, server) in upstream.servers.iter().enumerate() {
-            let lines = if index == 0 { vec![format!("server {};", plan.dest)] } else { Vec::new() };
+            let lines = if index == 0 {
+                vec![format!("server {};", plan.dest)]
+            } else {
+                Vec::new()
+            };
             regions.push(off(text, server, lines, plan));
         }
         for keepalive in &upstream.keepalives {
@@ -77,11 +83,19 @@ fn regions(text: &str, plan: &ProxyPlan) -> Result<Vec<Region>, EditError> {
 fn off(text: &str, node: &Node, lines: Vec<String>, plan: &ProxyPlan) -> Region {
     let start = node.span.start;
     let indent = indent_of(text, start);
-    let alone = text.get(line_start(text, start)..start).is_some_and(|before| before == indent);
+    let alone = text
+        .get(line_start(text, start)..start)
+        .is_some_and(|before| before == indent);
     let deeper = if alone { "" } else { "  " };
     let mark = plan.marker.comment();
-    let lines = lines.into_iter().map(|line| format!("{indent}{deeper}{line} {mark}")).collect();
-    Region { place: Place::Off(node.span.clone()), lines }
+    let lines = lines
+        .into_iter()
+        .map(|line| format!("{indent}{deeper}{line} {mark}"))
+        .collect();
+    Region {
+        place: Place::Off(node.span.clone()),
+        lines,
+    }
 }
 
 /// Reads the edited text again and looks whether it says what was meant.
@@ -90,7 +104,11 @@ fn confirm(after: &str, plan: &ProxyPlan) -> Result<(), EditError> {
     let found: Findings<'_> = collect(&tree, plan)?;
     let dest = plan.dest.to_string();
     let servers = found.upstreams.iter().all(|upstream| {
-        let args: Vec<&str> = upstream.servers.iter().flat_map(|server| server.args()).collect();
+        let args: Vec<&str> = upstream
+            .servers
+            .iter()
+            .flat_map(|server| server.args())
+            .collect();
         args == [dest.as_str()] && upstream.keepalives.is_empty()
     });
     let uses = found.uses.iter().all(|used| settings::complete(used, plan));

@@ -49,25 +49,38 @@ impl ProxyPlan {
 
     /// Whether a name is one of the upstreams that go to dest; nginx does not tell cases apart.
     pub(super) fn names(&self, upstream: &str) -> bool {
-        self.upstreams.iter().any(|name| name.eq_ignore_ascii_case(upstream))
+        self.upstreams
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(upstream))
     }
 
     /// Whether a host is a service that will not run.
     pub(super) fn stops(&self, host: &str) -> bool {
-        self.services.iter().any(|name| name.eq_ignore_ascii_case(host))
+        self.services
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(host))
     }
 
     /// Refuses a plan whose words could not stand in a file of nginx.
     pub(super) fn check(&self) -> Result<(), EditError> {
         let refuse = |found: String, expected: &str| {
             let hint = "Correct the nginx section of the configuration of regmig.";
-            Err(EditError::new(EditErrorKind::Request, found, expected, hint))
+            Err(EditError::new(
+                EditErrorKind::Request,
+                found,
+                expected,
+                hint,
+            ))
         };
         if self.upstreams.is_empty() {
-            return refuse("no upstream to send to dest".into(), "the name of at least one");
+            return refuse(
+                "no upstream to send to dest".into(),
+                "the name of at least one",
+            );
         }
         let path = &self.trusted_certificate;
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@' | ',');
+        let plain =
+            |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@' | ',');
         if !path.starts_with('/') || !path.chars().all(plain) {
             return refuse(
                 format!("the trusted certificate {}", quote(path)),
@@ -76,7 +89,10 @@ impl ProxyPlan {
         }
         let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
         if self.name().is_empty() || !self.name().chars().all(word) {
-            return refuse(format!("the TLS name {}", quote(self.name())), "a host name or a variable");
+            return refuse(
+                format!("the TLS name {}", quote(self.name())),
+                "a host name or a variable",
+            );
         }
         Ok(())
     }

@@ -21,13 +21,20 @@ pub(super) struct Settings<'a> {
 fn fixed(plan: &ProxyPlan) -> [(&'static str, String); 7] {
     // A session is kept for an address, not for a name: with a name that varies it would be resumed
     // under another one. One handshake more for each request, for as long as the migration lasts.
-    let reuse = if plan.name().contains('$') { "off" } else { "on" };
+    let reuse = if plan.name().contains('$') {
+        "off"
+    } else {
+        "on"
+    };
     [
         ("proxy_ssl_server_name", "on".into()),
         ("proxy_ssl_name", plan.name().into()),
         ("proxy_ssl_verify", "on".into()),
         ("proxy_ssl_verify_depth", VERIFY_DEPTH.to_string()),
-        ("proxy_ssl_trusted_certificate", plan.trusted_certificate.clone()),
+        (
+            "proxy_ssl_trusted_certificate",
+            plan.trusted_certificate.clone(),
+        ),
         ("proxy_ssl_session_reuse", reuse.into()),
         // A write must never be sent twice, and there is no other server anyway.
         ("proxy_next_upstream", "off".into()),
@@ -42,8 +49,14 @@ pub(super) fn of<'a>(used: &Use<'a>, plan: &ProxyPlan) -> Result<Settings<'a>, E
     let own = used.levels.first().copied().unwrap_or(&[]);
     let mut replaced: Vec<&Node> = Vec::new();
     let mut lines = vec![https(used.node)?, "proxy_set_header Host $host;".to_owned()];
-    let level = used.levels.iter().position(|level| level.iter().any(is_header));
-    let headers = level.and_then(|index| used.levels.get(index)).copied().unwrap_or(&[]);
+    let level = used
+        .levels
+        .iter()
+        .position(|level| level.iter().any(is_header));
+    let headers = level
+        .and_then(|index| used.levels.get(index))
+        .copied()
+        .unwrap_or(&[]);
     let mut forwarded = false;
     for header in headers.iter().filter(|node| is_header(node)) {
         let name = header.arg(0).unwrap_or("");
@@ -64,7 +77,10 @@ pub(super) fn of<'a>(used: &Use<'a>, plan: &ProxyPlan) -> Result<Settings<'a>, E
     if let Some(foreign) = replaced.iter().find(|node| !node.source.editable) {
         return Err(foreign.error(
             EditErrorKind::Unsupported,
-            format!("{} in another file, included by a location that goes to dest", foreign.shown()),
+            format!(
+                "{} in another file, included by a location that goes to dest",
+                foreign.shown()
+            ),
             "that directive in the file to be edited, where it can be replaced",
             format!("Move it to {} ({}).", plan.file, used.node.place()),
         ));
@@ -80,10 +96,18 @@ pub(super) fn complete(used: &Use<'_>, plan: &ProxyPlan) -> bool {
         same.next().is_some_and(|node| node.arg(0) == Some(value)) && same.next().is_none()
     };
     let headers = |name: &str| {
-        let named = |node: &&Node| node.arg(0).is_some_and(|own| own.eq_ignore_ascii_case(name));
-        own.iter().filter(|node| is_header(node)).filter(named).count()
+        let named = |node: &&Node| {
+            node.arg(0)
+                .is_some_and(|own| own.eq_ignore_ascii_case(name))
+        };
+        own.iter()
+            .filter(|node| is_header(node))
+            .filter(named)
+            .count()
     };
-    used.node.arg(0).is_some_and(|url| url.starts_with("https://"))
+    used.node
+        .arg(0)
+        .is_some_and(|url| url.starts_with("https://"))
         && headers("Host") == 1
         && headers("X-Forwarded-For") >= 1
         && fixed(plan).iter().all(|(name, value)| once(name, value))
@@ -98,14 +122,23 @@ fn is_header(node: &Node) -> bool {
 fn https(node: &Node) -> Result<String, EditError> {
     let raw = node.raw_args();
     let url = raw.first().copied().unwrap_or("");
-    let mark = url.get(..1).filter(|first| matches!(*first, "\"" | "'")).unwrap_or("");
+    let mark = url
+        .get(..1)
+        .filter(|first| matches!(*first, "\"" | "'"))
+        .unwrap_or("");
     let bare = url.get(mark.len()..).unwrap_or("");
     let rest = ["http://", "https://"].into_iter().find_map(|scheme| {
         let start = bare.get(..scheme.len())?;
-        if start.eq_ignore_ascii_case(scheme) { bare.get(scheme.len()..) } else { None }
+        if start.eq_ignore_ascii_case(scheme) {
+            bare.get(scheme.len()..)
+        } else {
+            None
+        }
     });
     match rest {
-        Some(rest) if raw.len() == 1 && !rest.contains('\n') => Ok(format!("proxy_pass {mark}https://{rest};")),
+        Some(rest) if raw.len() == 1 && !rest.contains('\n') => {
+            Ok(format!("proxy_pass {mark}https://{rest};"))
+        }
         _ => Err(node.error(
             EditErrorKind::Unsupported,
             node.shown(),

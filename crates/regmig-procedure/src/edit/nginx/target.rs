@@ -25,7 +25,10 @@ pub(super) fn target(url: &str) -> Target<'_> {
     if scheme.contains('$') {
         return Target::Variable;
     }
-    if rest.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:")) {
+    if rest
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("unix:"))
+    {
         return Target::Socket;
     }
     let end = match rest.find(']') {
@@ -40,7 +43,11 @@ pub(super) fn target(url: &str) -> Target<'_> {
         Some('$') => Target::Variable,
         Some(':') => {
             let port = behind.split(['/', '?']).next().unwrap_or("");
-            if port.contains('$') { Target::Variable } else { Target::Host { name, port: true } }
+            if port.contains('$') {
+                Target::Variable
+            } else {
+                Target::Host { name, port: true }
+            }
         }
         _ => Target::Host { name, port: false },
     }

@@ -66,18 +66,29 @@ impl Node {
 
     /// The text of the arguments as written.
     pub(crate) fn raw_args(&self) -> Vec<&str> {
-        self.words.iter().skip(1).filter_map(|word| self.source.text.get(word.span.clone())).collect()
+        self.words
+            .iter()
+            .skip(1)
+            .filter_map(|word| self.source.text.get(word.span.clone()))
+            .collect()
     }
 
     /// The directive as a message shows it, without its block.
     pub(crate) fn shown(&self) -> String {
-        let end = self.words.last().map_or(self.span.end, |word| word.span.end);
+        let end = self
+            .words
+            .last()
+            .map_or(self.span.end, |word| word.span.end);
         quote(self.source.text.get(self.span.start..end).unwrap_or(""))
     }
 
     /// `FILE:LINE`, for a message about another place.
     pub(crate) fn place(&self) -> String {
-        format!("{}:{}", self.source.name, Position::of(&self.source.text, self.span.start).line)
+        format!(
+            "{}:{}",
+            self.source.name,
+            Position::of(&self.source.text, self.span.start).line
+        )
     }
 
     /// An error at this directive.
@@ -108,9 +119,14 @@ struct OpenNode {
 /// [`EditErrorKind::Syntax`] where nginx would refuse the file too, [`EditErrorKind::Unsupported`] for
 /// `*_by_lua_block`, whose content follows the rules of another language.
 pub(crate) fn parse(source: &Rc<Source>) -> Result<Vec<Node>, EditError> {
-    Parser { source, words: Vec::new(), open: Vec::new(), top: Vec::new() }
-        .run()
-        .map_err(|error| error.in_file(source.name.clone()))
+    Parser {
+        source,
+        words: Vec::new(),
+        open: Vec::new(),
+        top: Vec::new(),
+    }
+    .run()
+    .map_err(|error| error.in_file(source.name.clone()))
 }
 
 /// What has been read so far: the words of the current directive, and the blocks around it.
@@ -130,7 +146,10 @@ impl Parser<'_> {
                 TokenKind::Blank | TokenKind::Comment => {}
                 TokenKind::Word => {
                     let raw = self.source.text.get(token.span.clone()).unwrap_or("");
-                    self.words.push(Word { value: unquote(raw), span: token.span });
+                    self.words.push(Word {
+                        value: unquote(raw),
+                        span: token.span,
+                    });
                 }
                 TokenKind::Semicolon => self.end_directive(token.span)?,
                 TokenKind::Open => self.open_block(token.span)?,
@@ -140,7 +159,11 @@ impl Parser<'_> {
         let unfinished = self.words.first().map(|word| word.span.start);
         match unfinished.or_else(|| self.open.last().map(|open| open.start)) {
             None => Ok(self.top),
-            Some(start) => Err(self.syntax(start, "the end of the file within this directive", "`;` or `}`")),
+            Some(start) => Err(self.syntax(
+                start,
+                "the end of the file within this directive",
+                "`;` or `}`",
+            )),
         }
     }
 
@@ -150,8 +173,12 @@ impl Parser<'_> {
         let Some(first) = words.first() else {
             return Err(self.syntax(span.start, "`;` without a directive", "a directive"));
         };
-        let node =
-            Node { source: Rc::clone(self.source), span: first.span.start..span.end, words, block: None };
+        let node = Node {
+            source: Rc::clone(self.source),
+            span: first.span.start..span.end,
+            words,
+            block: None,
+        };
         self.push(node);
         Ok(())
     }
@@ -174,7 +201,11 @@ impl Parser<'_> {
         if self.open.len() == DEEPEST {
             return Err(self.syntax(span.start, "blocks nested deeper than 64", "fewer"));
         }
-        self.open.push(OpenNode { start: first.span.start, words, children: Vec::new() });
+        self.open.push(OpenNode {
+            start: first.span.start,
+            words,
+            children: Vec::new(),
+        });
         Ok(())
     }
 
@@ -220,7 +251,11 @@ mod tests {
     use crate::edit::{EditError, EditErrorKind};
 
     fn read(text: &str) -> Result<Vec<Node>, EditError> {
-        parse(&Rc::new(Source { name: "x.conf".into(), text: text.into(), editable: true }))
+        parse(&Rc::new(Source {
+            name: "x.conf".into(),
+            text: text.into(),
+            editable: true,
+        }))
     }
 
     #[test]
@@ -228,16 +263,28 @@ mod tests {
         let text = "a 'b c'; d { e ; }\n";
         let nodes = read(text).unwrap();
         assert_eq!(nodes.len(), 2);
-        assert_eq!((nodes[0].arg(0), &text[nodes[0].span.clone()]), (Some("b c"), "a 'b c';"));
-        assert_eq!((nodes[1].name(), &text[nodes[1].span.clone()]), ("d", "d { e ; }"));
+        assert_eq!(
+            (nodes[0].arg(0), &text[nodes[0].span.clone()]),
+            (Some("b c"), "a 'b c';")
+        );
+        assert_eq!(
+            (nodes[1].name(), &text[nodes[1].span.clone()]),
+            ("d", "d { e ; }")
+        );
         assert_eq!(&text[nodes[1].children()[0].span.clone()], "e ;");
     }
 
     #[test]
     fn what_nginx_refuses_is_refused() {
-        for text in [";", "{}", "}", "a }", "a {", "a { b; ", "a", "a { b }", "a \"b\""] {
+        for text in [
+            ";", "{}", "}", "a }", "a {", "a { b; ", "a", "a { b }", "a \"b\"",
+        ] {
             let error = read(text).unwrap_err();
-            assert_eq!((error.kind, error.file.as_str()), (EditErrorKind::Syntax, "x.conf"), "{text}");
+            assert_eq!(
+                (error.kind, error.file.as_str()),
+                (EditErrorKind::Syntax, "x.conf"),
+                "{text}"
+            );
         }
         assert!(read(&"a{".repeat(10_000)).is_err());
     }
@@ -245,6 +292,9 @@ mod tests {
     #[test]
     fn lua_is_left_alone() {
         let error = read("location / {\n content_by_lua_block { ngx.say(\"}\") }\n}").unwrap_err();
-        assert_eq!((error.kind, error.at.unwrap().line), (EditErrorKind::Unsupported, 2));
+        assert_eq!(
+            (error.kind, error.at.unwrap().line),
+            (EditErrorKind::Unsupported, 2)
+        );
     }
 }

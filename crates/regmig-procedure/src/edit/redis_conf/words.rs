@@ -54,8 +54,13 @@ fn quoted(chars: &mut Peekable<Chars<'_>>, mut word: String) -> Option<String> {
 /// Reads `HH` of `\xHH`; an `x` that no two digits follow is just an `x`.
 fn hexadecimal(chars: &mut Peekable<Chars<'_>>) -> char {
     let mut ahead = chars.clone();
-    let digits = ahead.next().and_then(|c| c.to_digit(16)).zip(ahead.next().and_then(|c| c.to_digit(16)));
-    let Some(value) = digits.and_then(|(high, low)| char::from_u32(high * 16 + low)) else { return 'x' };
+    let digits = ahead
+        .next()
+        .and_then(|c| c.to_digit(16))
+        .zip(ahead.next().and_then(|c| c.to_digit(16)));
+    let Some(value) = digits.and_then(|(high, low)| char::from_u32(high * 16 + low)) else {
+        return 'x';
+    };
     *chars = ahead;
     value
 }

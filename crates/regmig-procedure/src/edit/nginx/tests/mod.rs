@@ -8,7 +8,11 @@ use crate::edit::nginx::{ProxyPlan, SeenFile};
 
 macro_rules! fixture {
     ($path:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/config/", $path))
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../fixtures/config/",
+            $path
+        ))
     };
 }
 
@@ -34,13 +38,30 @@ fn plan(upstreams: &[&str]) -> ProxyPlan {
 
 /// The plan of the June 2019 layout.
 fn plan_2019() -> ProxyPlan {
-    let main = SeenFile { path: "nginx/conf/nginx.conf".into(), text: MAIN_2019.into() };
-    ProxyPlan { main: Some(main), ..plan(&["register_server", "mail_server"]) }
+    let main = SeenFile {
+        path: "nginx/conf/nginx.conf".into(),
+        text: MAIN_2019.into(),
+    };
+    ProxyPlan {
+        main: Some(main),
+        ..plan(&["register_server", "mail_server"])
+    }
 }
 
 /// The plan of the 1.9 layout.
 fn plan_1_9() -> ProxyPlan {
-    let main = SeenFile { path: "nginx/conf/nginx.conf".into(), text: MAIN_1_9.into() };
-    let upstreams = ["register_server", "mail_server", "leader_server", "admin_panel_server"];
-    ProxyPlan { main: Some(main), ..plan(&upstreams) }
+    let main = SeenFile {
+        path: "nginx/conf/nginx.conf".into(),
+        text: MAIN_1_9.into(),
+    };
+    let upstreams = [
+        "register_server",
+        "mail_server",
+        "leader_server",
+        "admin_panel_server",
+    ];
+    ProxyPlan {
+        main: Some(main),
+        ..plan(&upstreams)
+    }
 }

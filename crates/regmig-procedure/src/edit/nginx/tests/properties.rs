@@ -6,11 +6,32 @@ use crate::edit::nginx::{proxy_to, undo};
 /// Pieces that real and odd files are made of.
 fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        " ", "\n", "\r\n", "\t", "# a { comment }\n", ";", "}", "{", "server a:1;", "server b:2 # why\n backup;",
-        "keepalive 3;", "upstream x {", "upstream y {", "server {", "location / {", "location /é {",
-        "proxy_pass http://x;", "proxy_pass http://x/a ;", "proxy_pass 'http://x';", "proxy_pass http://y;",
-        "proxy_set_header Host a;", "proxy_set_header B \"c;d}\";", "proxy_ssl_verify off;", "return 200 '}';",
-        "set $a ${b}c;", "proxy_next_upstream error\n timeout;",
+        " ",
+        "\n",
+        "\r\n",
+        "\t",
+        "# a { comment }\n",
+        ";",
+        "}",
+        "{",
+        "server a:1;",
+        "server b:2 # why\n backup;",
+        "keepalive 3;",
+        "upstream x {",
+        "upstream y {",
+        "server {",
+        "location / {",
+        "location /é {",
+        "proxy_pass http://x;",
+        "proxy_pass http://x/a ;",
+        "proxy_pass 'http://x';",
+        "proxy_pass http://y;",
+        "proxy_set_header Host a;",
+        "proxy_set_header B \"c;d}\";",
+        "proxy_ssl_verify off;",
+        "return 200 '}';",
+        "set $a ${b}c;",
+        "proxy_next_upstream error\n timeout;",
     ])
 }
 
@@ -18,17 +39,31 @@ fn piece() -> impl Strategy<Value = &'static str> {
 pub(super) fn site() -> impl Strategy<Value = String> {
     let blank = || prop::sample::select(vec!["", " ", "\n", "\r\n", " # c\n", "\n\n  "]);
     let inner = prop::sample::select(vec![
-        "", "keepalive 3;", "server b:2 # why\n backup;", "zone z 64k;", "server \"a:3\" ;",
+        "",
+        "keepalive 3;",
+        "server b:2 # why\n backup;",
+        "zone z 64k;",
+        "server \"a:3\" ;",
     ]);
     let own = prop::sample::select(vec![
-        "", "proxy_set_header Host a;", "proxy_set_header B 'c;d}';", "proxy_ssl_verify off;", "proxy_next_upstream error\n timeout;",
+        "",
+        "proxy_set_header Host a;",
+        "proxy_set_header B 'c;d}';",
+        "proxy_ssl_verify off;",
+        "proxy_next_upstream error\n timeout;",
     ]);
     let blanks = proptest::collection::vec(blank(), 8);
     (blanks, inner, own, any::<bool>()).prop_map(|(b, inner, own, swap)| {
         let pass = "proxy_pass http://x/a ;";
         let (first, second) = if swap { (own, pass) } else { (pass, own) };
-        let upstream = format!("{}upstream x {{{}server a:1;{}{inner}{}}}", b[0], b[1], b[2], b[3]);
-        format!("{upstream}{}server {{ listen; location / {{{}{first}{}{second}{}}} }}", b[4], b[5], b[6], b[7])
+        let upstream = format!(
+            "{}upstream x {{{}server a:1;{}{inner}{}}}",
+            b[0], b[1], b[2], b[3]
+        );
+        format!(
+            "{upstream}{}server {{ listen; location / {{{}{first}{}{second}{}}} }}",
+            b[4], b[5], b[6], b[7]
+        )
     })
 }
 
