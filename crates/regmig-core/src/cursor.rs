@@ -93,7 +93,10 @@ impl Cursor {
     ///
     /// [`Nonsense`] if it cannot follow; the cursor is then as it was.
     pub fn push(&mut self, record: &Record) -> Result<(), Nonsense> {
-        let nonsense = |reason: String| Nonsense { seq: record.seq, reason };
+        let nonsense = |reason: String| Nonsense {
+            seq: record.seq,
+            reason,
+        };
         if record.seq != self.next_seq {
             return Err(nonsense(format!("expected number {}", self.next_seq)));
         }
@@ -108,12 +111,16 @@ impl Cursor {
                 }
                 if begun.format > FORMAT {
                     let newer = begun.format;
-                    return Err(nonsense(format!("format {newer} is newer than {FORMAT}: use a newer regmig")));
+                    return Err(nonsense(format!(
+                        "format {newer} is newer than {FORMAT}: use a newer regmig"
+                    )));
                 }
                 self.begun = Some((**begun).clone());
             }
             Event::Started { .. } | Event::Reached { .. } | Event::Agreed { .. } if back => {
-                return Err(nonsense("a step forward while a rollback is under way".to_owned()));
+                return Err(nonsense(
+                    "a step forward while a rollback is under way".to_owned(),
+                ));
             }
             Event::Agreed { state } => {
                 self.agreed.insert(*state);
@@ -121,7 +128,9 @@ impl Cursor {
             Event::Started { step, before } => {
                 let entry = self.steps.entry(step.clone()).or_default();
                 if entry.reached.is_some() {
-                    return Err(nonsense(format!("step {step} started after it was reached")));
+                    return Err(nonsense(format!(
+                        "step {step} started after it was reached"
+                    )));
                 }
                 if entry.before.is_none() {
                     entry.before = Some(before.clone());
@@ -150,7 +159,8 @@ impl Cursor {
             }
             Event::UndoStarted { step } => {
                 let entry = self.steps.get_mut(step).filter(|_| back);
-                let entry = entry.ok_or_else(|| nonsense(format!("an undo of {step}, which never started")))?;
+                let entry = entry
+                    .ok_or_else(|| nonsense(format!("an undo of {step}, which never started")))?;
                 entry.undoing = true;
                 self.stuck = false;
                 self.failure = None;
@@ -166,7 +176,9 @@ impl Cursor {
             }
             Event::RollbackEnded { to } => {
                 if self.direction != Direction::Back(*to) {
-                    return Err(nonsense("the end of a rollback that is not under way".to_owned()));
+                    return Err(nonsense(
+                        "the end of a rollback that is not under way".to_owned(),
+                    ));
                 }
                 self.direction = Direction::Forward;
                 self.agreed.clear();
@@ -191,7 +203,9 @@ impl Cursor {
 
     /// Whether a step holds according to the journal.
     pub fn is_reached(&self, id: &str) -> bool {
-        self.steps.get(id).is_some_and(|step| step.reached.is_some())
+        self.steps
+            .get(id)
+            .is_some_and(|step| step.reached.is_some())
     }
 
     /// Whether the operator has agreed to enter a state.
@@ -206,7 +220,9 @@ impl Cursor {
 
     /// The step that failed last and why, if nothing has been tried since.
     pub fn failure(&self) -> Option<(&str, &Failure)> {
-        self.failure.as_ref().map(|(step, failure)| (step.as_str(), failure))
+        self.failure
+            .as_ref()
+            .map(|(step, failure)| (step.as_str(), failure))
     }
 
     /// Whether an undo failed for good.
@@ -283,17 +299,27 @@ mod tests {
         let records: Vec<Record> = events
             .into_iter()
             .enumerate()
-            .map(|(seq, event)| Record { seq: seq as u64, at_ms: seq as i64, event })
+            .map(|(seq, event)| Record {
+                seq: seq as u64,
+                at_ms: seq as i64,
+                event,
+            })
             .collect();
         Cursor::fold(&records)
     }
 
     fn started(step: &str, before: i64) -> Event {
-        Event::Started { step: step.into(), before: before.into() }
+        Event::Started {
+            step: step.into(),
+            before: before.into(),
+        }
     }
 
     fn reached(step: &str) -> Event {
-        Event::Reached { step: step.into(), evidence: Value::Null }
+        Event::Reached {
+            step: step.into(),
+            evidence: Value::Null,
+        }
     }
 
     #[test]
@@ -320,7 +346,11 @@ mod tests {
             vec![begun(), begun()],
             vec![begun(), reached("a"), reached("a")],
             vec![begun(), Event::Undone { step: "a".into() }],
-            vec![begun(), Event::RollbackBegun { to: State::Start }, started("a", 1)],
+            vec![
+                begun(),
+                Event::RollbackBegun { to: State::Start },
+                started("a", 1),
+            ],
             vec![begun(), Event::RollbackEnded { to: State::Start }],
         ] {
             assert!(fold(events.clone()).is_err(), "{events:?}");
@@ -329,11 +359,21 @@ mod tests {
 
     #[test]
     fn a_state_is_entered_with_its_last_step() {
-        let steps = [("a", State::Launched), ("b", State::Launched), ("c", State::Backup)];
+        let steps = [
+            ("a", State::Launched),
+            ("b", State::Launched),
+            ("c", State::Backup),
+        ];
         let at = |events| fold(events).unwrap().state(steps);
         assert_eq!(at(vec![begun()]), State::Start);
         assert_eq!(at(vec![begun(), reached("a")]), State::Start);
-        assert_eq!(at(vec![begun(), reached("a"), reached("b")]), State::Launched);
-        assert_eq!(at(vec![begun(), reached("a"), reached("b"), reached("c")]), State::Backup);
+        assert_eq!(
+            at(vec![begun(), reached("a"), reached("b")]),
+            State::Launched
+        );
+        assert_eq!(
+            at(vec![begun(), reached("a"), reached("b"), reached("c")]),
+            State::Backup
+        );
     }
 }

@@ -100,7 +100,11 @@ pub fn rollback_path(from: State, to: State) -> Result<Vec<Edge>, NoWay> {
     let mut at = to;
     while at != from {
         let Some(edge) = came_by.get(&at) else {
-            return Err(NoWay::Closed { from, to, reason: closed.unwrap_or("no edge leads there") });
+            return Err(NoWay::Closed {
+                from,
+                to,
+                reason: closed.unwrap_or("no edge leads there"),
+            });
         };
         path.push(*edge);
         at = edge.from;
@@ -119,21 +123,40 @@ mod tests {
         assert_eq!(path.len(), 6);
         assert_eq!(path[0].from, State::Synced);
         assert_eq!(path[5].to, State::Start);
-        assert_eq!(rollback_path(State::Nameservers, State::Proxy).unwrap().len(), 2);
+        assert_eq!(
+            rollback_path(State::Nameservers, State::Proxy)
+                .unwrap()
+                .len(),
+            2
+        );
     }
 
     #[test]
     fn writes_of_dest_are_never_left_behind() {
-        for from in [State::Proxy, State::Replica, State::Nameservers, State::Drained] {
+        for from in [
+            State::Proxy,
+            State::Replica,
+            State::Nameservers,
+            State::Drained,
+        ] {
             for to in [State::Start, State::Warm, State::Synced] {
-                assert!(matches!(rollback_path(from, to), Err(NoWay::Closed { .. })), "{from} to {to}");
+                assert!(
+                    matches!(rollback_path(from, to), Err(NoWay::Closed { .. })),
+                    "{from} to {to}"
+                );
             }
         }
     }
 
     #[test]
     fn nothing_leads_out_of_finalized_or_forward() {
-        assert!(matches!(rollback_path(State::Finalized, State::Proxy), Err(NoWay::Closed { .. })));
-        assert!(matches!(rollback_path(State::Cold, State::Cold), Err(NoWay::NotBefore { .. })));
+        assert!(matches!(
+            rollback_path(State::Finalized, State::Proxy),
+            Err(NoWay::Closed { .. })
+        ));
+        assert!(matches!(
+            rollback_path(State::Cold, State::Cold),
+            Err(NoWay::NotBefore { .. })
+        ));
     }
 }

@@ -113,7 +113,8 @@ enum Taken {
 impl<X: Sync> Engine<'_, X> {
     /// The state in which the migration rests.
     pub fn state(&self) -> State {
-        self.cursor.state(self.steps.iter().map(|step| (step.id, step.enters)))
+        self.cursor
+            .state(self.steps.iter().map(|step| (step.id, step.enters)))
     }
 
     /// Records the head of a new journal.
@@ -155,9 +156,16 @@ impl<X: Sync> Engine<'_, X> {
                     }
                 }
                 Taken::Halted(failure) => {
-                    self.report.note(Note::Failed { id: step.id, failure: &failure });
+                    self.report.note(Note::Failed {
+                        id: step.id,
+                        failure: &failure,
+                    });
                     let step = step.id.to_owned();
-                    self.record(Event::Failed { step: step.clone(), failure: failure.clone() }).await?;
+                    self.record(Event::Failed {
+                        step: step.clone(),
+                        failure: failure.clone(),
+                    })
+                    .await?;
                     return Ok(Outcome::Halted { step, failure });
                 }
                 Taken::Stopped => return Ok(Outcome::Stopped(self.state())),
@@ -171,7 +179,9 @@ impl<X: Sync> Engine<'_, X> {
     /// # Errors
     ///
     /// Those of the journal and of the clock.
-    pub async fn look_again(&mut self) -> Result<Vec<(&'static str, Result<Probe, StepError>)>, EngineError> {
+    pub async fn look_again(
+        &mut self,
+    ) -> Result<Vec<(&'static str, Result<Probe, StepError>)>, EngineError> {
         let state = self.state();
         let mut seen = Vec::new();
         for step in self.steps.iter().filter(|step| step.enters == state) {
@@ -181,10 +191,15 @@ impl<X: Sync> Engine<'_, X> {
     }
 
     async fn take(&mut self, step: &Step<X>) -> Result<Taken, EngineError> {
-        self.report.note(Note::Step { id: step.id, title: step.title });
+        self.report.note(Note::Step {
+            id: step.id,
+            title: step.title,
+        });
         let begun_ms = self.now().await?;
         match self.probe(step).await {
-            Ok(Probe::Holds(evidence)) => return self.reached(step, begun_ms, evidence, Vec::new()).await,
+            Ok(Probe::Holds(evidence)) => {
+                return self.reached(step, begun_ms, evidence, Vec::new()).await;
+            }
             Ok(Probe::Conflict(refusal)) => return Ok(Taken::Halted(Failure::from(&*refusal))),
             Ok(Probe::Absent(_)) => {}
             Err(error) => return Ok(Taken::Halted(failure(None, &error))),
@@ -193,7 +208,11 @@ impl<X: Sync> Engine<'_, X> {
             Ok(before) => before,
             Err(error) => return Ok(Taken::Halted(failure(None, &error))),
         };
-        self.record(Event::Started { step: step.id.to_owned(), before }).await?;
+        self.record(Event::Started {
+            step: step.id.to_owned(),
+            before,
+        })
+        .await?;
 
         let mut round = 1;
         let answers = loop {
@@ -208,16 +227,33 @@ impl<X: Sync> Engine<'_, X> {
                     // which say what shall be true, are simply asked for again.
                     round += 1;
                     let reason = error.chain().join(": ");
-                    self.report.note(Note::Again { reason: &reason, after_ms: 2000 });
+                    self.report.note(Note::Again {
+                        reason: &reason,
+                        after_ms: 2000,
+                    });
                     self.sleep(2000).await;
                     match self.probe(step).await {
-                        Ok(Probe::Holds(evidence)) => return self.reached(step, begun_ms, evidence, Vec::new()).await,
-                        Ok(Probe::Conflict(refusal)) => return Ok(Taken::Halted(Failure::from(&*refusal))),
+                        Ok(Probe::Holds(evidence)) => {
+                            return self.reached(step, begun_ms, evidence, Vec::new()).await;
+                        }
+                        Ok(Probe::Conflict(refusal)) => {
+                            return Ok(Taken::Halted(Failure::from(&*refusal)));
+                        }
                         Ok(Probe::Absent(_)) => {}
-                        Err(_) => return Ok(Taken::Halted(failure(Some(&effect), &StepError::Port(error)))),
+                        Err(_) => {
+                            return Ok(Taken::Halted(failure(
+                                Some(&effect),
+                                &StepError::Port(error),
+                            )));
+                        }
                     }
                 }
-                Err((effect, error)) => return Ok(Taken::Halted(failure(Some(&effect), &StepError::Port(error)))),
+                Err((effect, error)) => {
+                    return Ok(Taken::Halted(failure(
+                        Some(&effect),
+                        &StepError::Port(error),
+                    )));
+                }
             }
         };
 
@@ -226,7 +262,9 @@ impl<X: Sync> Engine<'_, X> {
         let mut last_said = String::new();
         loop {
             let missing = match self.probe(step).await {
-                Ok(Probe::Holds(evidence)) => return self.reached(step, begun_ms, evidence, answers).await,
+                Ok(Probe::Holds(evidence)) => {
+                    return self.reached(step, begun_ms, evidence, answers).await;
+                }
                 Ok(Probe::Conflict(refusal)) => return Ok(Taken::Halted(Failure::from(&*refusal))),
                 Ok(Probe::Absent(missing)) => missing,
                 Err(error) => return Ok(Taken::Halted(failure(None, &error))),
@@ -241,7 +279,10 @@ impl<X: Sync> Engine<'_, X> {
             let waited = self.now().await?.saturating_sub(acted_ms);
             if waited >= i64::try_from(patience.limit_ms).unwrap_or(i64::MAX) {
                 return Ok(Taken::Halted(Failure {
-                    chain: vec![format!("{missing}, after waiting {:.1} s", waited as f64 / 1000.0)],
+                    chain: vec![format!(
+                        "{missing}, after waiting {:.1} s",
+                        waited as f64 / 1000.0
+                    )],
                     effect: None,
                     outcome_unknown: false,
                     hint: None,
@@ -258,12 +299,17 @@ impl<X: Sync> Engine<'_, X> {
         evidence: Value,
         answers: Vec<Answer>,
     ) -> Result<Taken, EngineError> {
-        let evidence = if evidence.is_null() && answers.iter().any(|answer| *answer != Answer::Nothing) {
-            serde_json::to_value(&answers).unwrap_or_default()
-        } else {
-            evidence
-        };
-        self.record(Event::Reached { step: step.id.to_owned(), evidence }).await?;
+        let evidence =
+            if evidence.is_null() && answers.iter().any(|answer| *answer != Answer::Nothing) {
+                serde_json::to_value(&answers).unwrap_or_default()
+            } else {
+                evidence
+            };
+        self.record(Event::Reached {
+            step: step.id.to_owned(),
+            evidence,
+        })
+        .await?;
         let ms = self.cursor.last_ms().saturating_sub(begun_ms);
         self.report.note(Note::Reached { id: step.id, ms });
         Ok(Taken::Reached)
@@ -277,7 +323,11 @@ impl<X: Sync> Engine<'_, X> {
     ) -> Result<Result<Vec<Answer>, (Effect, PortError)>, EngineError> {
         let mut answers = Vec::with_capacity(effects.len());
         for effect in effects {
-            self.record(Event::Acting { step: step.to_owned(), effect: effect.to_string() }).await?;
+            self.record(Event::Acting {
+                step: step.to_owned(),
+                effect: effect.to_string(),
+            })
+            .await?;
             self.report.note(Note::Acting(effect));
             let mut tries = 1;
             loop {
@@ -289,7 +339,10 @@ impl<X: Sync> Engine<'_, X> {
                     Err(error @ PortError::NotSent { .. }) if tries < TRIES => {
                         let after_ms = 500 << tries;
                         let reason = error.chain().join(": ");
-                        self.report.note(Note::Again { reason: &reason, after_ms });
+                        self.report.note(Note::Again {
+                            reason: &reason,
+                            after_ms,
+                        });
                         self.sleep(after_ms).await;
                         tries += 1;
                     }
@@ -306,7 +359,10 @@ impl<X: Sync> Engine<'_, X> {
     ///
     /// [`EngineError`]; an undo that fails for good is an [`Outcome::Stuck`] instead.
     pub async fn rollback(&mut self, to: State) -> Result<Outcome, EngineError> {
-        let plan: Vec<&'static str> = rollback_plan(self.steps, &self.cursor, to)?.into_iter().map(|step| step.id).collect();
+        let plan: Vec<&'static str> = rollback_plan(self.steps, &self.cursor, to)?
+            .into_iter()
+            .map(|step| step.id)
+            .collect();
         match self.cursor.direction() {
             Direction::Forward => self.record(Event::RollbackBegun { to }).await?,
             Direction::Back(under_way) if under_way == to => {}
@@ -314,13 +370,27 @@ impl<X: Sync> Engine<'_, X> {
         }
         let mut undone = Vec::new();
         for (index, id) in plan.iter().enumerate() {
-            let Some(step) = self.steps.iter().find(|step| step.id == *id) else { continue };
+            let Some(step) = self.steps.iter().find(|step| step.id == *id) else {
+                continue;
+            };
             if let Err(failure) = self.undo(step).await? {
-                self.report.note(Note::Failed { id: step.id, failure: &failure });
+                self.report.note(Note::Failed {
+                    id: step.id,
+                    failure: &failure,
+                });
                 let step = step.id.to_owned();
-                self.record(Event::UndoFailed { step: step.clone(), failure: failure.clone() }).await?;
+                self.record(Event::UndoFailed {
+                    step: step.clone(),
+                    failure: failure.clone(),
+                })
+                .await?;
                 let left = plan.iter().skip(index).map(|id| (*id).to_owned()).collect();
-                return Ok(Outcome::Stuck { step, failure, undone, left });
+                return Ok(Outcome::Stuck {
+                    step,
+                    failure,
+                    undone,
+                    left,
+                });
             }
             undone.push(step.id.to_owned());
         }
@@ -330,12 +400,26 @@ impl<X: Sync> Engine<'_, X> {
     }
 
     async fn undo(&mut self, step: &Step<X>) -> Result<Result<(), Failure>, EngineError> {
-        self.report.note(Note::Undoing { id: step.id, title: step.title });
-        self.record(Event::UndoStarted { step: step.id.to_owned() }).await?;
-        let before = self.cursor.step(step.id).and_then(|state| state.before.clone());
+        self.report.note(Note::Undoing {
+            id: step.id,
+            title: step.title,
+        });
+        self.record(Event::UndoStarted {
+            step: step.id.to_owned(),
+        })
+        .await?;
+        let before = self
+            .cursor
+            .step(step.id)
+            .and_then(|state| state.before.clone());
         let mut nothing = None;
         match (&step.undo, before) {
-            (Undo::Never(reason), _) => return Err(EngineError::Never { step: step.id, reason }),
+            (Undo::Never(reason), _) => {
+                return Err(EngineError::Never {
+                    step: step.id,
+                    reason,
+                });
+            }
             (Undo::Nothing(reason), _) => nothing = Some(*reason),
             (Undo::Run(_), None) => nothing = Some("it held before regmig came"),
             (Undo::Run(plan), Some(before)) => {
@@ -362,7 +446,11 @@ impl<X: Sync> Engine<'_, X> {
                         trouble = Some(failure(Some(&effect), &StepError::Port(error)));
                         self.sleep(2000).await;
                     } else {
-                        let left = effects.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                        let left = effects
+                            .iter()
+                            .map(ToString::to_string)
+                            .collect::<Vec<_>>()
+                            .join("; ");
                         trouble = Some(Failure {
                             chain: vec![format!("still needed after it was done: {left}")],
                             effect: None,
@@ -381,8 +469,14 @@ impl<X: Sync> Engine<'_, X> {
                 }
             }
         }
-        self.record(Event::Undone { step: step.id.to_owned() }).await?;
-        self.report.note(Note::Undone { id: step.id, nothing });
+        self.record(Event::Undone {
+            step: step.id.to_owned(),
+        })
+        .await?;
+        self.report.note(Note::Undone {
+            id: step.id,
+            nothing,
+        });
         Ok(Ok(()))
     }
 
@@ -391,10 +485,15 @@ impl<X: Sync> Engine<'_, X> {
         let mut tries = 1;
         loop {
             match (step.probe)(&self.cx()).await {
-                Err(StepError::Port(error)) if tries < TRIES && !matches!(error, PortError::Refused { .. }) => {
+                Err(StepError::Port(error))
+                    if tries < TRIES && !matches!(error, PortError::Refused { .. }) =>
+                {
                     let after_ms = 500 << tries;
                     let reason = error.chain().join(": ");
-                    self.report.note(Note::Again { reason: &reason, after_ms });
+                    self.report.note(Note::Again {
+                        reason: &reason,
+                        after_ms,
+                    });
                     self.sleep(after_ms).await;
                     tries += 1;
                 }
@@ -404,13 +503,20 @@ impl<X: Sync> Engine<'_, X> {
     }
 
     fn cx(&self) -> Cx<'_, X> {
-        Cx { spec: self.spec, world: self.world, past: &self.cursor }
+        Cx {
+            spec: self.spec,
+            world: self.world,
+            past: &self.cursor,
+        }
     }
 
     async fn now(&self) -> Result<i64, PortError> {
         match self.world.observe(&Query::Now).await? {
             Answer::Millis(ms) => Ok(ms),
-            other => Err(PortError::Refused { what: format!("asked for the time, was told {other:?}"), source: None }),
+            other => Err(PortError::Refused {
+                what: format!("asked for the time, was told {other:?}"),
+                source: None,
+            }),
         }
     }
 
@@ -420,7 +526,11 @@ impl<X: Sync> Engine<'_, X> {
     }
 
     async fn record(&mut self, event: Event) -> Result<(), EngineError> {
-        let record = Record { seq: self.cursor.next_seq(), at_ms: self.now().await?, event };
+        let record = Record {
+            seq: self.cursor.next_seq(),
+            at_ms: self.now().await?,
+            event,
+        };
         let mut next = self.cursor.clone();
         next.push(&record)?;
         self.journal.append(&record)?;
@@ -440,8 +550,11 @@ pub fn rollback_plan<'s, X>(
     to: State,
 ) -> Result<Vec<&'s Step<X>>, EngineError> {
     let from = cursor.state(steps.iter().map(|step| (step.id, step.enters)));
-    let touched: Vec<&Step<X>> =
-        steps.iter().rev().filter(|step| step.enters > to && cursor.step(step.id).is_some()).collect();
+    let touched: Vec<&Step<X>> = steps
+        .iter()
+        .rev()
+        .filter(|step| step.enters > to && cursor.step(step.id).is_some())
+        .collect();
     // Steps of a state that was not entered can be undone without leaving one; and a rollback that
     // is under way has passed the states whose steps are undone already.
     let leaves = touched.iter().any(|step| step.enters <= from);
@@ -450,7 +563,10 @@ pub fn rollback_plan<'s, X>(
     }
     for step in &touched {
         if let Undo::Never(reason) = step.undo {
-            return Err(EngineError::Never { step: step.id, reason });
+            return Err(EngineError::Never {
+                step: step.id,
+                reason,
+            });
         }
     }
     Ok(touched)

@@ -64,17 +64,26 @@ pub enum PortError {
 impl PortError {
     /// A request that never left, with its cause.
     pub fn not_sent(what: impl Into<String>, source: impl Into<Cause>) -> Self {
-        Self::NotSent { what: what.into(), source: Some(source.into()) }
+        Self::NotSent {
+            what: what.into(),
+            source: Some(source.into()),
+        }
     }
 
     /// A refusal, with the machine's words.
     pub fn refused(what: impl Into<String>, source: impl Into<Cause>) -> Self {
-        Self::Refused { what: what.into(), source: Some(source.into()) }
+        Self::Refused {
+            what: what.into(),
+            source: Some(source.into()),
+        }
     }
 
     /// A lost answer, with how it was lost.
     pub fn unknown(what: impl Into<String>, source: impl Into<Cause>) -> Self {
-        Self::OutcomeUnknown { what: what.into(), source: Some(source.into()) }
+        Self::OutcomeUnknown {
+            what: what.into(),
+            source: Some(source.into()),
+        }
     }
 
     /// This error and everything beneath it, outermost first, one line each.

@@ -82,14 +82,22 @@ impl State {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Start => "nothing has been touched",
-            Self::Launched => "dest's stack was launched, found healthy and stopped; its data is set aside",
+            Self::Launched => {
+                "dest's stack was launched, found healthy and stopped; its data is set aside"
+            }
             Self::Backup => "a verified copy of source's Redis data exists",
-            Self::Linked => "keys made for this migration are installed and proven in both directions",
+            Self::Linked => {
+                "keys made for this migration are installed and proven in both directions"
+            }
             Self::Warm => "the bulk of the data is on dest",
             Self::Cold => "writes are fenced on source and its last write is accounted for",
-            Self::Synced => "both data sets are proven equal and dest's services are healthy on them",
+            Self::Synced => {
+                "both data sets are proven equal and dest's services are healthy on them"
+            }
             Self::Proxy => "source's nginx forwards to dest; clients are served again",
-            Self::Replica => "source's Redis replicates dest through the tunnel; source's DNS answers fresh data",
+            Self::Replica => {
+                "source's Redis replicates dest through the tunnel; source's DNS answers fresh data"
+            }
             Self::Nameservers => "the domain's name servers are dest's",
             Self::Verified => "dest's DNS answers agree with source's",
             Self::Drained => "source has served nobody for the quiet period",
@@ -100,7 +108,9 @@ impl State {
     /// Which machine accepts writes while the migration rests here; nobody in the cold window.
     pub fn writes(self) -> Option<Machine> {
         match self {
-            Self::Start | Self::Launched | Self::Backup | Self::Linked | Self::Warm => Some(Machine::Source),
+            Self::Start | Self::Launched | Self::Backup | Self::Linked | Self::Warm => {
+                Some(Machine::Source)
+            }
             Self::Cold | Self::Synced => None,
             _ => Some(Machine::Dest),
         }
@@ -138,7 +148,9 @@ impl FromStr for State {
         Self::ALL
             .into_iter()
             .find(|state| state.as_str() == word)
-            .ok_or_else(|| UnknownState { found: word.to_owned() })
+            .ok_or_else(|| UnknownState {
+                found: word.to_owned(),
+            })
     }
 }
 

@@ -33,7 +33,9 @@ impl<X> Cx<'_, X> {
 
     /// The migration's id, as given when it began; `unbegun` before that.
     pub fn id(&self) -> &str {
-        self.past.begun().map_or("unbegun", |begun| begun.id.as_str())
+        self.past
+            .begun()
+            .map_or("unbegun", |begun| begun.id.as_str())
     }
 
     /// What a step left as evidence when it was reached.
@@ -46,9 +48,14 @@ impl<X> Cx<'_, X> {
             .past
             .step(step)
             .and_then(|state| state.reached.clone())
-            .ok_or_else(|| StepError::Broken(format!("the journal has no evidence of step {step}")))?;
-        serde_json::from_value(value)
-            .map_err(|error| StepError::Broken(format!("the evidence of step {step} cannot be read: {error}")))
+            .ok_or_else(|| {
+                StepError::Broken(format!("the journal has no evidence of step {step}"))
+            })?;
+        serde_json::from_value(value).map_err(|error| {
+            StepError::Broken(format!(
+                "the evidence of step {step} cannot be read: {error}"
+            ))
+        })
     }
 }
 
@@ -131,7 +138,8 @@ pub type BeforeFn<X> = for<'a> fn(&'a Cx<'a, X>) -> Fut<'a, Result<Value, StepEr
 /// Names the effects of a step, in order.
 pub type PlanFn<X> = for<'a> fn(&'a Cx<'a, X>) -> Fut<'a, Result<Vec<Effect>, StepError>>;
 /// Names the effects that are still needed to bring a pre-image back.
-pub type UndoFn<X> = for<'a> fn(&'a Cx<'a, X>, &'a Value) -> Fut<'a, Result<Vec<Effect>, StepError>>;
+pub type UndoFn<X> =
+    for<'a> fn(&'a Cx<'a, X>, &'a Value) -> Fut<'a, Result<Vec<Effect>, StepError>>;
 
 /// How a step is undone.
 pub enum Undo<X: 'static> {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
-    Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState, HttpState, RedisState,
-    Served,
+    Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState,
+    HttpState, RedisState, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::step::{Cx as CoreCx, StepError};
@@ -64,19 +64,30 @@ pub(crate) async fn trust(cx: &Cx<'_>) -> Result<String, StepError> {
 }
 
 /// A file that must be there.
-pub(crate) async fn required_file(cx: &Cx<'_>, machine: Machine, path: String) -> Result<FileState, StepError> {
+pub(crate) async fn required_file(
+    cx: &Cx<'_>,
+    machine: Machine,
+    path: String,
+) -> Result<FileState, StepError> {
     file(cx, machine, path.clone()).await?.ok_or_else(|| {
         StepError::refused(regmig_core::step::Refusal {
             what: format!("{path} on {machine}"),
             found: "no such file".to_owned(),
             expected: "a file of the stack".to_owned(),
-            hint: "check `root` and the paths in regmig.toml, and that the stack is deployed there".to_owned(),
+            hint: "check `root` and the paths in regmig.toml, and that the stack is deployed there"
+                .to_owned(),
         })
     })
 }
 
 /// The stack's containers by service.
-pub(crate) async fn services(cx: &Cx<'_>, machine: Machine) -> Result<BTreeMap<String, Container>, StepError> {
+pub(crate) async fn services(
+    cx: &Cx<'_>,
+    machine: Machine,
+) -> Result<BTreeMap<String, Container>, StepError> {
     let all = containers(cx, machine).await?;
-    Ok(all.into_iter().filter_map(|container| Some((container.service.clone()?, container))).collect())
+    Ok(all
+        .into_iter()
+        .filter_map(|container| Some((container.service.clone()?, container)))
+        .collect())
 }

@@ -5,7 +5,8 @@ use regmig_core::step::Step;
 
 use crate::spec::{Spec, Strategy};
 use crate::steps::{
-    backup, cold, drained, finalized, launched, linked, nameservers, preflight, proxy, replica, synced, verified, warm,
+    backup, cold, drained, finalized, launched, linked, nameservers, preflight, proxy, replica,
+    synced, verified, warm,
 };
 
 /// A step of this procedure.

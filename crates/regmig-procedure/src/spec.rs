@@ -313,7 +313,10 @@ impl Spec {
     /// Two specs with the same digest lead to the same effects.
     pub fn digest(&self) -> String {
         let json = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(&json)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Every leaf in which `self` and `other` differ: path, value here, value there.
@@ -336,8 +339,17 @@ fn compare(
         let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
         for key in keys {
             let null = serde_json::Value::Null;
-            let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            compare(found, below, a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
+            let below = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            compare(
+                found,
+                below,
+                a.get(key).unwrap_or(&null),
+                b.get(key).unwrap_or(&null),
+            );
         }
     } else if here != there {
         found.push((path, here.to_string(), there.to_string()));

@@ -27,7 +27,10 @@ struct Position {
 
 impl Position {
     fn of(contents: &Contents) -> Self {
-        Self { records: contents.records.len() as u64, head: contents.head.clone() }
+        Self {
+            records: contents.records.len() as u64,
+            head: contents.head.clone(),
+        }
     }
 }
 
@@ -42,7 +45,10 @@ impl Checkpoints {
     pub(crate) fn open(path: &Path, contents: &Contents) -> Result<Self, StoreError> {
         let wanted = Position::of(contents);
         if let Ok(db) = sled::open(path) {
-            let index = Self { path: path.to_owned(), db };
+            let index = Self {
+                path: path.to_owned(),
+                db,
+            };
             if index.position().is_some_and(|position| position == wanted) {
                 return Ok(index);
             }
@@ -50,8 +56,14 @@ impl Checkpoints {
         if path.exists() {
             std::fs::remove_dir_all(path).map_err(io("cannot remove the outdated", path))?;
         }
-        let failed = |source| StoreError::Checkpoints { path: path.to_owned(), source };
-        let index = Self { path: path.to_owned(), db: sled::open(path).map_err(failed)? };
+        let failed = |source| StoreError::Checkpoints {
+            path: path.to_owned(),
+            source,
+        };
+        let index = Self {
+            path: path.to_owned(),
+            db: sled::open(path).map_err(failed)?,
+        };
         index.make_anew(contents)?;
         Ok(index)
     }
@@ -66,13 +78,21 @@ impl Checkpoints {
             self.stand_at(&Position::of(contents))?;
             self.db.flush()
         };
-        fill().map(|_| ()).map_err(|source| StoreError::Checkpoints { path: self.path.clone(), source })
+        fill()
+            .map(|_| ())
+            .map_err(|source| StoreError::Checkpoints {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     /// Takes note of an appended record.
     pub(crate) fn put(&self, record: &Record, head: &str) -> sled::Result<()> {
         self.note(record)?;
-        self.stand_at(&Position { records: record.seq + 1, head: head.to_owned() })
+        self.stand_at(&Position {
+            records: record.seq + 1,
+            head: head.to_owned(),
+        })
     }
 
     pub(crate) fn get(&self, step: &str) -> Option<Checkpoint> {
@@ -86,7 +106,8 @@ impl Checkpoints {
     }
 
     fn stand_at(&self, position: &Position) -> sled::Result<()> {
-        self.db.insert(POSITION, serde_json::to_vec(position).unwrap_or_default())?;
+        self.db
+            .insert(POSITION, serde_json::to_vec(position).unwrap_or_default())?;
         Ok(())
     }
 
@@ -100,8 +121,14 @@ impl Checkpoints {
             }
             _ => return Ok(()),
         };
-        let checkpoint = Checkpoint { reached, at_ms: record.at_ms };
-        self.db.insert(key(step), serde_json::to_vec(&checkpoint).unwrap_or_default())?;
+        let checkpoint = Checkpoint {
+            reached,
+            at_ms: record.at_ms,
+        };
+        self.db.insert(
+            key(step),
+            serde_json::to_vec(&checkpoint).unwrap_or_default(),
+        )?;
         Ok(())
     }
 }

@@ -28,7 +28,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, StoreError> {
-    let mut contents = Contents { head: line::ORIGIN.to_owned(), ..Contents::default() };
+    let mut contents = Contents {
+        head: line::ORIGIN.to_owned(),
+        ..Contents::default()
+    };
     for (index, text) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let Some(whole) = text.strip_suffix(b"\n") else {
             contents.torn = text.len() as u64;
@@ -71,18 +74,30 @@ impl JournalFile {
             .open(path)
             .map_err(io("cannot open", path))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io("cannot read", path))?;
+        file.read_to_end(&mut bytes)
+            .map_err(io("cannot read", path))?;
         let contents = parse(path, &bytes)?;
         if contents.torn > 0 {
-            tracing::warn!(bytes = contents.torn, "the journal's last line was torn; it is dropped");
-            file.set_len(contents.sound).map_err(io("cannot cut off the torn end of", path))?;
+            tracing::warn!(
+                bytes = contents.torn,
+                "the journal's last line was torn; it is dropped"
+            );
+            file.set_len(contents.sound)
+                .map_err(io("cannot cut off the torn end of", path))?;
         }
         file.sync_all().map_err(io("cannot sync", path))?;
         if let Some(folder) = path.parent() {
             // A new file's name is durable only once its folder is.
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("cannot sync", folder))?;
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(io("cannot sync", folder))?;
         }
-        let journal = Self { path: path.to_owned(), file, head: contents.head.clone(), end: contents.sound };
+        let journal = Self {
+            path: path.to_owned(),
+            file,
+            head: contents.head.clone(),
+            end: contents.sound,
+        };
         Ok((journal, contents))
     }
 
@@ -91,11 +106,19 @@ impl JournalFile {
         let (text, head) = line::write(&self.head, record)
             .map_err(|error| io("cannot write a record of", &self.path)(error.into()))?;
         // Written from the end of what is sound, so that a write that failed half way is overwritten.
-        self.file.seek(SeekFrom::Start(self.end)).map_err(io("cannot seek in", &self.path))?;
-        self.file.write_all(text.as_bytes()).map_err(io("cannot append to", &self.path))?;
+        self.file
+            .seek(SeekFrom::Start(self.end))
+            .map_err(io("cannot seek in", &self.path))?;
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(io("cannot append to", &self.path))?;
         let end = self.end + text.len() as u64;
-        self.file.set_len(end).map_err(io("cannot set the length of", &self.path))?;
-        self.file.sync_data().map_err(io("cannot sync", &self.path))?;
+        self.file
+            .set_len(end)
+            .map_err(io("cannot set the length of", &self.path))?;
+        self.file
+            .sync_data()
+            .map_err(io("cannot sync", &self.path))?;
         self.end = end;
         self.head.clone_from(&head);
         Ok(head)

@@ -30,7 +30,9 @@ const CHECKPOINTS: &str = "checkpoints.sled";
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process writes to it.
-    #[error("another regmig process is using {path}; wait for it, or end it and type the command again")]
+    #[error(
+        "another regmig process is using {path}; wait for it, or end it and type the command again"
+    )]
     InUse {
         /// The store's folder.
         path: PathBuf,
@@ -104,12 +106,24 @@ impl Store {
             .map_err(io("cannot open", &lock_path))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: folder.to_owned() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse {
+                    path: folder.to_owned(),
+                });
+            }
             Err(TryLockError::Error(source)) => return Err(io("cannot lock", &lock_path)(source)),
         }
         let (file, contents) = file::JournalFile::open(&folder.join(JOURNAL))?;
         let checkpoints = checkpoints::Checkpoints::open(&folder.join(CHECKPOINTS), &contents)?;
-        Ok((Self { folder: folder.to_owned(), file, checkpoints, _lock: lock }, contents))
+        Ok((
+            Self {
+                folder: folder.to_owned(),
+                file,
+                checkpoints,
+                _lock: lock,
+            },
+            contents,
+        ))
     }
 
     /// Puts the journal aside under the name of its migration, and begins an empty one.
@@ -119,7 +133,8 @@ impl Store {
     /// [`StoreError::Io`] where the file cannot be renamed.
     pub fn set_aside(&mut self, id: &str) -> Result<(), StoreError> {
         let journal = self.folder.join(JOURNAL);
-        std::fs::rename(&journal, self.folder.join(format!("journal-{id}.jsonl"))).map_err(io("cannot rename", &journal))?;
+        std::fs::rename(&journal, self.folder.join(format!("journal-{id}.jsonl")))
+            .map_err(io("cannot rename", &journal))?;
         let (file, contents) = file::JournalFile::open(&journal)?;
         self.checkpoints.make_anew(&contents)?;
         self.file = file;
@@ -134,7 +149,10 @@ impl Store {
 
 impl Journal for Store {
     fn append(&mut self, record: &Record) -> Result<(), JournalError> {
-        let head = self.file.append(record).map_err(|error| JournalError(Box::new(error)))?;
+        let head = self
+            .file
+            .append(record)
+            .map_err(|error| JournalError(Box::new(error)))?;
         // The index can be made anew from the file; a failure of sled must not stop a migration.
         if let Err(error) = self.checkpoints.put(record, &head) {
             tracing::warn!(%error, "the checkpoint index fell behind; it will be rebuilt");
@@ -145,7 +163,9 @@ impl Journal for Store {
 
 /// Whether a process has the store open for writing right now.
 pub fn in_use(folder: &Path) -> bool {
-    let Ok(lock) = File::options().write(true).open(folder.join(LOCK)) else { return false };
+    let Ok(lock) = File::options().write(true).open(folder.join(LOCK)) else {
+        return false;
+    };
     matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
 }
 

@@ -20,7 +20,10 @@ fn chain(head: &str, record: &str) -> String {
     let mut sum = Sha256::new();
     sum.update(head);
     sum.update(record);
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    sum.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The line for a record, with its newline, and the new head.
@@ -28,18 +31,26 @@ pub(crate) fn write(head: &str, record: &Record) -> serde_json::Result<(String, 
     let json = serde_json::to_string(record)?;
     let hash = chain(head, &json);
     let raw = RawValue::from_string(json)?;
-    let mut line = serde_json::to_string(&Line { hash: hash.clone(), record: &raw })?;
+    let mut line = serde_json::to_string(&Line {
+        hash: hash.clone(),
+        record: &raw,
+    })?;
     line.push('\n');
     Ok((line, hash))
 }
 
 /// The record in a line without its newline, and the new head; or what is wrong with it.
 pub(crate) fn read(head: &str, text: &[u8]) -> Result<(Record, String), String> {
-    let line: Line<'_> = serde_json::from_slice(text).map_err(|error| format!("not a journal line: {error}"))?;
+    let line: Line<'_> =
+        serde_json::from_slice(text).map_err(|error| format!("not a journal line: {error}"))?;
     let expected = chain(head, line.record.get());
     if line.hash != expected {
-        return Err("its hash does not follow from the line before: it, or that one, was changed".to_owned());
+        return Err(
+            "its hash does not follow from the line before: it, or that one, was changed"
+                .to_owned(),
+        );
     }
-    let record = serde_json::from_str(line.record.get()).map_err(|error| format!("not a known record: {error}"))?;
+    let record = serde_json::from_str(line.record.get())
+        .map_err(|error| format!("not a known record: {error}"))?;
     Ok((record, expected))
 }

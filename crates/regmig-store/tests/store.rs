@@ -16,15 +16,29 @@ fn records(count: u64) -> Vec<Record> {
         spec_digest: "d".into(),
         spec: json!({"domain": "pryv.test"}),
     };
-    let mut all = vec![Record { seq: 0, at_ms: 1, event: Event::Begun(Box::new(begun)) }];
+    let mut all = vec![Record {
+        seq: 0,
+        at_ms: 1,
+        event: Event::Begun(Box::new(begun)),
+    }];
     for seq in 1..count {
         let step = format!("step-{}", seq.div_ceil(2));
         let event = if seq % 2 == 1 {
-            Event::Started { step, before: json!({"content": "a\nb"}) }
+            Event::Started {
+                step,
+                before: json!({"content": "a\nb"}),
+            }
         } else {
-            Event::Reached { step, evidence: json!(seq) }
+            Event::Reached {
+                step,
+                evidence: json!(seq),
+            }
         };
-        all.push(Record { seq, at_ms: seq as i64, event });
+        all.push(Record {
+            seq,
+            at_ms: seq as i64,
+            event,
+        });
     }
     all
 }
@@ -44,7 +58,11 @@ fn what_was_appended_is_read_back_and_indexed() {
     let folder = filled(6);
     let (store, contents) = Store::open(folder.path()).unwrap();
     assert_eq!(contents.records, records(6));
-    assert!(Cursor::fold(&contents.records).unwrap().is_reached("step-1"));
+    assert!(
+        Cursor::fold(&contents.records)
+            .unwrap()
+            .is_reached("step-1")
+    );
     assert!(store.checkpoint("step-1").unwrap().reached);
     assert!(!store.checkpoint("step-3").unwrap().reached);
     assert_eq!(store.checkpoint("step-4"), None);
@@ -57,7 +75,10 @@ fn one_process_writes_and_others_read() {
     let (mut store, _) = Store::open(folder.path()).unwrap();
     let all = records(2);
     store.append(&all[0]).unwrap();
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::InUse { .. })));
+    assert!(matches!(
+        Store::open(folder.path()),
+        Err(StoreError::InUse { .. })
+    ));
     assert!(regmig_store::in_use(folder.path()));
     assert_eq!(read(folder.path()).unwrap().unwrap().records, all[..1]);
     store.append(&all[1]).unwrap();

@@ -12,7 +12,14 @@ use regmig_core::state::State;
 #[command(version, max_term_width = 100)]
 pub(crate) struct Cli {
     /// The configuration; what regmig remembers is kept in a folder beside it
-    #[arg(long, short, global = true, env = "REGMIG_CONFIG", default_value = "regmig.toml", value_name = "FILE")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "REGMIG_CONFIG",
+        default_value = "regmig.toml",
+        value_name = "FILE"
+    )]
     pub(crate) config: PathBuf,
 
     /// The folder in which regmig remembers, where it is not FILE's name with `.state`

@@ -61,7 +61,11 @@ impl Code {
     /// Its name, what it means, and what is safe to do next.
     pub(crate) fn meaning(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Done => ("done", "what was asked for is done", "`regmig status` shows what comes next"),
+            Self::Done => (
+                "done",
+                "what was asked for is done",
+                "`regmig status` shows what comes next",
+            ),
             Self::Internal => (
                 "internal",
                 "regmig could not go on by itself: its journal cannot be read or written, for example",

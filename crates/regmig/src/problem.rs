@@ -16,7 +16,10 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn refused(text: impl Into<String>) -> Self {
-        Self { text: text.into(), code: Code::Refused }
+        Self {
+            text: text.into(),
+            code: Code::Refused,
+        }
     }
 }
 
@@ -44,8 +47,15 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let code = if matches!(error, StoreError::InUse { .. }) { Code::Refused } else { Code::Internal };
-        Self { text: chained(&causes(&error)), code }
+        let code = if matches!(error, StoreError::InUse { .. }) {
+            Code::Refused
+        } else {
+            Code::Internal
+        };
+        Self {
+            text: chained(&causes(&error)),
+            code,
+        }
     }
 }
 
@@ -55,7 +65,10 @@ impl From<PortError> for Problem {
             PortError::OutcomeUnknown { .. } => Code::OutcomeUnknown,
             _ => Code::Refused,
         };
-        Self { text: chained(&error.chain()), code }
+        Self {
+            text: chained(&error.chain()),
+            code,
+        }
     }
 }
 
@@ -65,7 +78,10 @@ impl From<StepError> for Problem {
             StepError::Refused(refusal) => format!("\n  hint: {}", refusal.hint),
             _ => String::new(),
         };
-        Self { text: format!("{}{hint}", chained(&error.chain())), code: Code::Refused }
+        Self {
+            text: format!("{}{hint}", chained(&error.chain())),
+            code: Code::Refused,
+        }
     }
 }
 
@@ -73,14 +89,19 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         let (code, hint) = match &error {
             EngineError::Journal(_) | EngineError::Nonsense(_) => (Code::Internal, ""),
-            EngineError::RollingBack { .. } => {
-                (Code::Refused, "\n  hint: `regmig resume` goes on with it; `regmig status` shows where it is")
-            }
-            EngineError::NoWay(_) | EngineError::Never { .. } => {
-                (Code::Refused, "\n  hint: `regmig status` shows where going back is possible")
-            }
+            EngineError::RollingBack { .. } => (
+                Code::Refused,
+                "\n  hint: `regmig resume` goes on with it; `regmig status` shows where it is",
+            ),
+            EngineError::NoWay(_) | EngineError::Never { .. } => (
+                Code::Refused,
+                "\n  hint: `regmig status` shows where going back is possible",
+            ),
             EngineError::Port(_) => (Code::Refused, ""),
         };
-        Self { text: format!("{}{hint}", chained(&causes(&error))), code }
+        Self {
+            text: format!("{}{hint}", chained(&causes(&error))),
+            code,
+        }
     }
 }

@@ -32,21 +32,37 @@ pub(crate) struct Configured {
 
 impl Configured {
     pub(crate) fn load(cli: &Cli) -> Result<Self, Problem> {
-        let loaded = config::load(&cli.config, &|name| std::env::var(name).ok())
-            .map_err(|report| Problem { text: render::diagnostic(report), code: Code::Usage })?;
-        let store = cli.store.clone().unwrap_or_else(|| loaded.path.with_extension("state"));
-        Ok(Self { spec: loaded.spec, path: loaded.path, store })
+        let loaded =
+            config::load(&cli.config, &|name| std::env::var(name).ok()).map_err(|report| {
+                Problem {
+                    text: render::diagnostic(report),
+                    code: Code::Usage,
+                }
+            })?;
+        let store = cli
+            .store
+            .clone()
+            .unwrap_or_else(|| loaded.path.with_extension("state"));
+        Ok(Self {
+            spec: loaded.spec,
+            path: loaded.path,
+            store,
+        })
     }
 
     pub(crate) fn world(&self, bars: &Bars) -> Result<Arc<World>, Problem> {
         let password = match &self.spec.redis.password {
             None => None,
-            Some(source) => Some(
-                config::secret(source)
-                    .map_err(|error| Problem { text: render::diagnostic(error), code: Code::Usage })?,
-            ),
+            Some(source) => Some(config::secret(source).map_err(|error| Problem {
+                text: render::diagnostic(error),
+                code: Code::Usage,
+            })?),
         };
-        Ok(Arc::new(World::new(self.spec.clone(), password, bars.progress())?))
+        Ok(Arc::new(World::new(
+            self.spec.clone(),
+            password,
+            bars.progress(),
+        )?))
     }
 
     /// The journal as it stands, and its fold.
@@ -58,8 +74,14 @@ impl Configured {
 
     /// How an operator types a command for this configuration.
     pub(crate) fn command(&self, words: &str) -> String {
-        let here = std::env::current_dir().unwrap_or_default().join("regmig.toml");
-        if self.path == here { format!("regmig {words}") } else { format!("regmig -c {} {words}", self.path.display()) }
+        let here = std::env::current_dir()
+            .unwrap_or_default()
+            .join("regmig.toml");
+        if self.path == here {
+            format!("regmig {words}")
+        } else {
+            format!("regmig -c {} {words}", self.path.display())
+        }
     }
 }
 
@@ -109,22 +131,38 @@ impl Session {
                 return Err(changed(&configured, begun));
             }
         }
-        let operator = Terminal { yes, stop: Arc::new(AtomicBool::new(false)), spec: configured.spec.clone() };
+        let operator = Terminal {
+            yes,
+            stop: Arc::new(AtomicBool::new(false)),
+            spec: configured.spec.clone(),
+        };
         let report = Lines::new(bars);
-        Ok(Self { configured, world, store, cursor, report, operator, lease: None })
+        Ok(Self {
+            configured,
+            world,
+            store,
+            cursor,
+            report,
+            operator,
+            lease: None,
+        })
     }
 
     /// Looks at both machines before the first change, takes the lease, and begins the journal if need be.
     pub(crate) async fn begin(&mut self) -> Result<(), Problem> {
         if self.cursor.is_untouched() {
-            let cx = regmig_core::step::Cx { spec: &self.configured.spec, world: &*self.world, past: &self.cursor };
+            let cx = regmig_core::step::Cx {
+                spec: &self.configured.spec,
+                world: &*self.world,
+                past: &self.cursor,
+            };
             let (checks, _) = preflight::checks(&cx).await?;
             let failed: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
             if !failed.is_empty() {
                 return Err(Problem::refused(render::failed_checks(&failed)));
             }
         }
-        self.lease = Some(Lease::take(Arc::clone(&self.world), holder()).await?);
+        self.lease = Some(Lease::take(Arc::clone(&self.world), holder(&self.configured.store)).await?);
         if self.cursor.begun().is_none() {
             let spec = &self.configured.spec;
             let begun = Begun {
@@ -175,7 +213,9 @@ fn changed(configured: &Configured, begun: &Begun) -> Problem {
                 text.push_str(&format!("\n  {path}: was {was}, is {now}"));
             }
         }
-        Err(error) => text.push_str(&format!("\n  because: the recorded spec cannot be read: {error}")),
+        Err(error) => text.push_str(&format!(
+            "\n  because: the recorded spec cannot be read: {error}"
+        )),
     }
     text.push_str(
         "\n  hint: change it back and type the command again, or roll back to `start` with the former one; \
@@ -184,18 +224,25 @@ fn changed(configured: &Configured, begun: &Begun) -> Problem {
     Problem::refused(text)
 }
 
-/// Who holds the lease: this process, in words that its owner recognises.
-fn holder() -> String {
+/// Who holds the lease: this store, in words that its owner recognises.
+///
+/// Not this process: whoever has the store's lock knows that the process before it is gone,
+/// and goes on at once after a kill. A copy of the store is somebody else.
+fn holder(store: &Path) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let user = std::env::var("USER").unwrap_or_else(|_| "?".to_owned());
-    format!("{user} at {} (process {})", host.trim(), std::process::id())
+    let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
+    format!("regmig on {} with {}", host.trim(), store.display())
 }
 
 /// Today's date and a few letters that no other migration has.
 fn new_id() -> String {
     let now = jiff::Timestamp::now();
     let seed = format!("{}{}", now.as_nanosecond(), std::process::id());
-    let letters: String = Sha256::digest(seed).iter().take(2).map(|byte| format!("{byte:02x}")).collect();
+    let letters: String = Sha256::digest(seed)
+        .iter()
+        .take(2)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{}-{letters}", now.strftime("%Y%m%d"))
 }
 
@@ -214,10 +261,14 @@ impl Terminal {
             loop {
                 interrupted().await;
                 if stop.swap(true, Ordering::SeqCst) {
-                    render::complain("ended at once; `regmig resume` looks at what is true and goes on");
+                    render::complain(
+                        "ended at once; `regmig resume` looks at what is true and goes on",
+                    );
                     std::process::exit(130);
                 }
-                render::complain("stopping at the next safe point; again to end at once (`regmig resume` copes)");
+                render::complain(
+                    "stopping at the next safe point; again to end at once (`regmig resume` copes)",
+                );
             }
         });
     }

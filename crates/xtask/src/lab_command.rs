@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use xtask::lab::{self, Lab, LabConfig, LabError, Machine};
 use xtask::program::Program;
 use xtask::say::{print, say};
+use xtask::subnet::subnet;
 
 /// Arguments of `cargo xtask lab`.
 #[derive(Debug, Args)]
@@ -140,28 +141,4 @@ fn exec(
         .interactive()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-/// Parses the first three octets of a network.
-fn subnet(text: &str) -> Result<[u8; 3], String> {
-    let octets: Vec<u8> = text
-        .split('.')
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|_| format!("{text} is not of the form 10.213.77"))?;
-    octets
-        .try_into()
-        .map_err(|_| format!("{text} has not three octets"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subnet_is_three_octets() {
-        assert_eq!(subnet("10.1.2"), Ok([10, 1, 2]));
-        assert!(subnet("10.1.2.3").is_err());
-        assert!(subnet("10.1.256").is_err());
-    }
 }

@@ -1,9 +1,12 @@
-//! What `cargo xtask` is made of: the lab and the checks of what it needs.
+//! What `cargo xtask` is made of: the lab, what an operator of it needs, and the checks of
+//! what it needs itself.
 //!
 //! A library beside the binary, so that the demo and the tests call the lab as
 //! functions.
 
 pub mod deps;
 pub mod lab;
+pub mod operator;
 pub mod program;
 pub mod say;
+pub mod subnet;

@@ -14,29 +14,41 @@ pub const MANIFEST: &str = "MANIFEST.sha256";
 
 /// The folder of the backup: dated, as the migration's id begins with the date.
 pub(crate) fn folder(cx: &Cx<'_>) -> String {
-    cx.spec.path(Machine::Source, &format!("regmig-backup-{}-{}", cx.id(), cx.past.rollbacks()))
+    cx.spec.path(
+        Machine::Source,
+        &format!("regmig-backup-{}-{}", cx.id(), cx.past.rollbacks()),
+    )
 }
 
 pub(crate) const COPY: ProcedureStep = ProcedureStep {
     id: "backup/copy",
     enters: State::Backup,
     title: "snapshot source's Redis, copy its data folder and check the copy",
-    probe: |cx| Box::pin(async move {
-        // Written last, once the copy has been checked.
-        let manifest = ask::file(cx, Machine::Source, format!("{}/{MANIFEST}", folder(cx))).await?;
-        Ok(match manifest {
-            Some(_) => Probe::Holds(folder(cx).into()),
-            None => Probe::absent("there is no checked backup"),
+    probe: |cx| {
+        Box::pin(async move {
+            // Written last, once the copy has been checked.
+            let manifest =
+                ask::file(cx, Machine::Source, format!("{}/{MANIFEST}", folder(cx))).await?;
+            Ok(match manifest {
+                Some(_) => Probe::Holds(folder(cx).into()),
+                None => Probe::absent("there is no checked backup"),
+            })
         })
-    }),
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let machine = Machine::Source;
-        Ok(vec![
-            Effect::Snapshot { machine },
-            Effect::Backup { machine, data: cx.spec.data(machine), to: folder(cx) },
-        ])
-    }),
+    plan: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            Ok(vec![
+                Effect::Snapshot { machine },
+                Effect::Backup {
+                    machine,
+                    data: cx.spec.data(machine),
+                    to: folder(cx),
+                },
+            ])
+        })
+    },
     undo: Undo::Nothing("the backup is kept"),
     patience: at_once,
     waits: false,

@@ -17,7 +17,10 @@ const FENCE_ID: &str = "cold/fence";
 
 /// How source's containers were found.
 pub(crate) fn source_before(cx: &ask::Cx<'_>) -> Result<FoundAll, regmig_core::step::StepError> {
-    let before = cx.past.step(FENCE_ID).and_then(|state| state.before.as_ref());
+    let before = cx
+        .past
+        .step(FENCE_ID)
+        .and_then(|state| state.before.as_ref());
     Ok(before.map(read_back).transpose()?.unwrap_or_default())
 }
 
@@ -25,62 +28,90 @@ pub(crate) const FENCE: ProcedureStep = ProcedureStep {
     id: FENCE_ID,
     enters: State::Cold,
     title: "fence writes on source and stop what writes",
-    probe: |cx| Box::pin(async move {
-        let services = ask::services(cx, Machine::Source).await?;
-        if let Err(missing) = are_down(&services, &cx.spec.stack.writers()) {
-            return Ok(Probe::Absent(missing));
-        }
-        let restarted = services.iter().find(|(_, container)| container.restart != "no");
-        Ok(match restarted {
-            Some((name, _)) => Probe::Absent(format!("{name} would be restarted by Docker")),
-            None => Probe::Holds(ask::now(cx).await?.into()),
+    probe: |cx| {
+        Box::pin(async move {
+            let services = ask::services(cx, Machine::Source).await?;
+            if let Err(missing) = are_down(&services, &cx.spec.stack.writers()) {
+                return Ok(Probe::Absent(missing));
+            }
+            let restarted = services
+                .iter()
+                .find(|(_, container)| container.restart != "no");
+            Ok(match restarted {
+                Some((name, _)) => Probe::Absent(format!("{name} would be restarted by Docker")),
+                None => Probe::Holds(ask::now(cx).await?.into()),
+            })
+        })
+    },
+    before: |cx| Box::pin(async move { keep(&found(&ask::services(cx, Machine::Source).await?)) }),
+    plan: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            let spec = cx.spec;
+            let mut effects = vec![Effect::RestartPolicy {
+                machine,
+                policies: policies(&spec.stack.all(), "no"),
+            }];
+            let redis = ask::services(cx, machine)
+                .await?
+                .get(&spec.stack.redis)
+                .is_some_and(|redis| redis.runs());
+            if redis && pauses_writes(&ask::redis(cx, machine).await?.version) {
+                effects.push(Effect::PauseWrites {
+                    machine,
+                    ms: spec.limits.stop_s * 1000 + 30_000,
+                });
+            }
+            effects.push(Effect::Stop {
+                machine,
+                services: spec.stack.writers(),
+                within_s: spec.limits.stop_s,
+            });
+            Ok(effects)
+        })
+    },
+    undo: Undo::Run(|cx, before| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            let before: FoundAll = read_back(before)?;
+            let now = ask::services(cx, machine).await?;
+            let mut effects = Vec::new();
+            // Redis first: the register and DNS end themselves when it is not there at their start.
+            let redis = &cx.spec.stack.redis;
+            let (first, then): (Vec<String>, Vec<String>) = before
+                .iter()
+                .filter(|(name, found)| {
+                    found.runs && !now.get(*name).is_some_and(|container| container.runs())
+                })
+                .map(|(name, _)| name.clone())
+                .partition(|name| name == redis);
+            if now.get(redis).is_some_and(|redis| redis.runs()) && found(&now) != before {
+                effects.push(Effect::Unpause { machine });
+            }
+            for services in [first, then] {
+                if !services.is_empty() {
+                    effects.push(Effect::Start { machine, services });
+                }
+            }
+            if found(&now) != before {
+                let policies = before
+                    .iter()
+                    .map(|(name, found)| (name.clone(), found.restart.clone()))
+                    .collect();
+                effects.push(Effect::RestartPolicy { machine, policies });
+            }
+            Ok(effects)
         })
     }),
-    before: |cx| Box::pin(async move { keep(&found(&ask::services(cx, Machine::Source).await?)) }),
-    plan: |cx| Box::pin(async move {
-        let machine = Machine::Source;
-        let spec = cx.spec;
-        let mut effects = vec![Effect::RestartPolicy { machine, policies: policies(&spec.stack.all(), "no") }];
-        let redis = ask::services(cx, machine).await?.get(&spec.stack.redis).is_some_and(|redis| redis.runs());
-        if redis && pauses_writes(&ask::redis(cx, machine).await?.version) {
-            effects.push(Effect::PauseWrites { machine, ms: spec.limits.stop_s * 1000 + 30_000 });
-        }
-        effects.push(Effect::Stop { machine, services: spec.stack.writers(), within_s: spec.limits.stop_s });
-        Ok(effects)
-    }),
-    undo: Undo::Run(|cx, before| Box::pin(async move {
-        let machine = Machine::Source;
-        let before: FoundAll = read_back(before)?;
-        let now = ask::services(cx, machine).await?;
-        let mut effects = Vec::new();
-        // Redis first: the register and DNS end themselves when it is not there at their start.
-        let redis = &cx.spec.stack.redis;
-        let (first, then): (Vec<String>, Vec<String>) = before
-            .iter()
-            .filter(|(name, found)| found.runs && !now.get(*name).is_some_and(|container| container.runs()))
-            .map(|(name, _)| name.clone())
-            .partition(|name| name == redis);
-        if now.get(redis).is_some_and(|redis| redis.runs()) && found(&now) != before {
-            effects.push(Effect::Unpause { machine });
-        }
-        for services in [first, then] {
-            if !services.is_empty() {
-                effects.push(Effect::Start { machine, services });
-            }
-        }
-        if found(&now) != before {
-            let policies = before.iter().map(|(name, found)| (name.clone(), found.restart.clone())).collect();
-            effects.push(Effect::RestartPolicy { machine, policies });
-        }
-        Ok(effects)
-    })),
     patience: at_once,
     waits: false,
 };
 
 /// `CLIENT PAUSE … WRITE` exists since Redis 6.2.0 (its release notes); before that, stopping the writers is the fence.
 fn pauses_writes(version: &str) -> bool {
-    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut numbers = version
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 2)
 }
 
@@ -88,22 +119,40 @@ pub(crate) const STOP: ProcedureStep = ProcedureStep {
     id: "cold/stop",
     enters: State::Cold,
     title: "stop what serves on source, and have Redis save everything and end",
-    probe: |cx| Box::pin(async move {
-        Ok(holds_if(are_down(&ask::services(cx, Machine::Source).await?, &cx.spec.stack.all())))
-    }),
+    probe: |cx| {
+        Box::pin(async move {
+            Ok(holds_if(are_down(
+                &ask::services(cx, Machine::Source).await?,
+                &cx.spec.stack.all(),
+            )))
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let machine = Machine::Source;
-        let stack = &cx.spec.stack;
-        let services = vec![stack.nginx.clone(), stack.dns.clone()];
-        let mut effects = vec![Effect::Stop { machine, services, within_s: cx.spec.limits.stop_s }];
-        if ask::services(cx, machine).await?.get(&stack.redis).is_some_and(|redis| redis.runs()) {
-            effects.push(Effect::ShutdownSave { machine });
-        }
-        Ok(effects)
-    }),
+    plan: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            let stack = &cx.spec.stack;
+            let services = vec![stack.nginx.clone(), stack.dns.clone()];
+            let mut effects = vec![Effect::Stop {
+                machine,
+                services,
+                within_s: cx.spec.limits.stop_s,
+            }];
+            if ask::services(cx, machine)
+                .await?
+                .get(&stack.redis)
+                .is_some_and(|redis| redis.runs())
+            {
+                effects.push(Effect::ShutdownSave { machine });
+            }
+            Ok(effects)
+        })
+    },
     undo: Undo::Nothing("source's containers are brought back by the undo of cold/fence"),
-    patience: |spec| regmig_core::step::Patience { every_ms: 50, limit_ms: spec.limits.bulk_s * 1000 },
+    patience: |spec| regmig_core::step::Patience {
+        every_ms: 50,
+        limit_ms: spec.limits.bulk_s * 1000,
+    },
     waits: false,
 };
 

@@ -23,20 +23,27 @@ pub struct Quiet {
 ///
 /// Where the logs cannot be read, or the domain's name servers are not dest's yet.
 pub async fn quiet(cx: &Cx<'_>) -> Result<Quiet, StepError> {
-    let quiet_ms = i64::try_from(cx.spec.thresholds.quiet_s).unwrap_or(i64::MAX).saturating_mul(1000);
+    let quiet_ms = i64::try_from(cx.spec.thresholds.quiet_s)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000);
     let since = cx
         .past
         .step("nameservers/delegation")
         .filter(|step| step.reached.is_some())
         .map(|step| step.reached_ms)
-        .ok_or_else(|| StepError::Broken("the name servers have not been changed yet".to_owned()))?;
+        .ok_or_else(|| {
+            StepError::Broken("the name servers have not been changed yet".to_owned())
+        })?;
     let compared: Compared = cx.evidence(verified::ID)?;
     let mut own = vec![(compared.from_ms, compared.to_ms)];
     own.extend(cx.past.probed());
     let served = ask::served(cx, since, own).await?;
     let now = ask::now(cx).await?;
     let silent_since = served.last_ms.unwrap_or(since).max(since);
-    let left_ms = silent_since.saturating_add(quiet_ms).saturating_sub(now).max(0);
+    let left_ms = silent_since
+        .saturating_add(quiet_ms)
+        .saturating_sub(now)
+        .max(0);
     Ok(Quiet { served, left_ms })
 }
 
@@ -44,22 +51,34 @@ pub(crate) const QUIET: ProcedureStep = ProcedureStep {
     id: "drained/quiet",
     enters: State::Drained,
     title: "wait until source has served nobody for the quiet period",
-    probe: |cx| Box::pin(async move {
-        let quiet = quiet(cx).await?;
-        if quiet.left_ms == 0 {
-            return Ok(Probe::Holds(keep(&quiet)?));
-        }
-        let last = match &quiet.served.last {
-            Some(last) => format!("source still served, last {last}"),
-            None => "source has served nobody yet".to_owned(),
-        };
-        let minutes = quiet.left_ms / 60_000;
-        let left = if minutes > 0 { format!("{minutes} min") } else { format!("{} s", quiet.left_ms / 1000 + 1) };
-        Ok(Probe::Absent(format!("{last}, {} requests in the last hour; quiet in {left}", quiet.served.last_hour)))
-    }),
+    probe: |cx| {
+        Box::pin(async move {
+            let quiet = quiet(cx).await?;
+            if quiet.left_ms == 0 {
+                return Ok(Probe::Holds(keep(&quiet)?));
+            }
+            let last = match &quiet.served.last {
+                Some(last) => format!("source still served, last {last}"),
+                None => "source has served nobody yet".to_owned(),
+            };
+            let minutes = quiet.left_ms / 60_000;
+            let left = if minutes > 0 {
+                format!("{minutes} min")
+            } else {
+                format!("{} s", quiet.left_ms / 1000 + 1)
+            };
+            Ok(Probe::Absent(format!(
+                "{last}, {} requests in the last hour; quiet in {left}",
+                quiet.served.last_hour
+            )))
+        })
+    },
     before: nothing,
     plan: no_effects,
     undo: Undo::Nothing("it only looks"),
-    patience: |spec| Patience { every_ms: (spec.thresholds.quiet_s * 50).clamp(500, 60_000), limit_ms: u64::MAX },
+    patience: |spec| Patience {
+        every_ms: (spec.thresholds.quiet_s * 50).clamp(500, 60_000),
+        limit_ms: u64::MAX,
+    },
     waits: true,
 };

@@ -21,23 +21,40 @@ pub(crate) const RETIRE: ProcedureStep = ProcedureStep {
     id: "finalized/retire",
     enters: State::Finalized,
     title: "stop source's stack for good and remove the tunnel",
-    probe: |cx| Box::pin(async move {
-        let all = ask::containers(cx, Machine::Source).await?;
-        if all.iter().any(|container| container.name == cx.spec.tunnel.name) {
-            return Ok(Probe::absent("the tunnel is still there"));
-        }
-        Ok(super::holds_if(are_down(&ask::services(cx, Machine::Source).await?, &cx.spec.stack.all())))
-    }),
+    probe: |cx| {
+        Box::pin(async move {
+            let all = ask::containers(cx, Machine::Source).await?;
+            if all
+                .iter()
+                .any(|container| container.name == cx.spec.tunnel.name)
+            {
+                return Ok(Probe::absent("the tunnel is still there"));
+            }
+            Ok(super::holds_if(are_down(
+                &ask::services(cx, Machine::Source).await?,
+                &cx.spec.stack.all(),
+            )))
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let machine = Machine::Source;
-        let all = cx.spec.stack.all();
-        Ok(vec![
-            Effect::RestartPolicy { machine, policies: policies(&all, "no") },
-            Effect::Stop { machine, services: all, within_s: cx.spec.limits.stop_s },
-            Effect::RemoveTunnel,
-        ])
-    }),
+    plan: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            let all = cx.spec.stack.all();
+            Ok(vec![
+                Effect::RestartPolicy {
+                    machine,
+                    policies: policies(&all, "no"),
+                },
+                Effect::Stop {
+                    machine,
+                    services: all,
+                    within_s: cx.spec.limits.stop_s,
+                },
+                Effect::RemoveTunnel,
+            ])
+        })
+    },
     undo: Undo::Never(FINAL),
     patience: until_healthy,
     waits: false,
@@ -47,46 +64,63 @@ pub(crate) const UNPUBLISH: ProcedureStep = ProcedureStep {
     id: "finalized/unpublish-redis",
     enters: State::Finalized,
     title: "take dest's Redis off loopback again",
-    probe: |cx| Box::pin(async move {
-        let machine = Machine::Dest;
-        let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
-        let file = ask::required_file(cx, machine, path.clone()).await?;
-        let edit = compose::unpublish(&file.content, &marker(cx, "")?)
-            .map_err(|error| edit_refused(&error.in_file(&path)))?;
-        if edit.changed {
-            return Ok(Probe::absent("the compose file still publishes Redis"));
-        }
-        let services = ask::services(cx, machine).await?;
-        let published = cx.spec.redis.published.to_string();
-        // Where it was published before the migration, it stays so.
-        let ours = cx.past.step("launched/publish-redis").is_some_and(|step| step.before.is_some());
-        if let Some(redis) = services.get(&cx.spec.stack.redis)
-            && ours
-            && redis.ports.iter().any(|port| port.starts_with(&published))
-        {
-            return Ok(Probe::absent("dest's Redis is still published"));
-        }
-        if let Err(missing) = super::are_up(&services, &cx.spec.stack.all()) {
-            return Ok(Probe::Absent(missing));
-        }
-        let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-        Ok(super::holds_if(synced::answers(cx, machine, &known).await))
-    }),
+    probe: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Dest;
+            let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
+            let file = ask::required_file(cx, machine, path.clone()).await?;
+            let edit = compose::unpublish(&file.content, &marker(cx, "")?)
+                .map_err(|error| edit_refused(&error.in_file(&path)))?;
+            if edit.changed {
+                return Ok(Probe::absent("the compose file still publishes Redis"));
+            }
+            let services = ask::services(cx, machine).await?;
+            let published = cx.spec.redis.published.to_string();
+            // Where it was published before the migration, it stays so.
+            let ours = cx
+                .past
+                .step("launched/publish-redis")
+                .is_some_and(|step| step.before.is_some());
+            if let Some(redis) = services.get(&cx.spec.stack.redis)
+                && ours
+                && redis.ports.iter().any(|port| port.starts_with(&published))
+            {
+                return Ok(Probe::absent("dest's Redis is still published"));
+            }
+            if let Err(missing) = super::are_up(&services, &cx.spec.stack.all()) {
+                return Ok(Probe::Absent(missing));
+            }
+            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
+            Ok(super::holds_if(synced::answers(cx, machine, &known).await))
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let machine = Machine::Dest;
-        let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
-        let file = ask::required_file(cx, machine, path.clone()).await?;
-        let edit = compose::unpublish(&file.content, &marker(cx, "")?)
-            .map_err(|error| edit_refused(&error.in_file(&path)))?;
-        let mut effects = Vec::new();
-        if edit.changed {
-            let expect = Expect::Content(file.content);
-            effects.push(Effect::WriteFile { machine, path, content: edit.after, mode: 0o644, expect });
-        }
-        effects.push(Effect::Recreate { machine, services: vec![cx.spec.stack.redis.clone()], start: true });
-        Ok(effects)
-    }),
+    plan: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Dest;
+            let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
+            let file = ask::required_file(cx, machine, path.clone()).await?;
+            let edit = compose::unpublish(&file.content, &marker(cx, "")?)
+                .map_err(|error| edit_refused(&error.in_file(&path)))?;
+            let mut effects = Vec::new();
+            if edit.changed {
+                let expect = Expect::Content(file.content);
+                effects.push(Effect::WriteFile {
+                    machine,
+                    path,
+                    content: edit.after,
+                    mode: 0o644,
+                    expect,
+                });
+            }
+            effects.push(Effect::Recreate {
+                machine,
+                services: vec![cx.spec.stack.redis.clone()],
+                start: true,
+            });
+            Ok(effects)
+        })
+    },
     undo: Undo::Never(FINAL),
     patience: until_healthy,
     waits: false,
@@ -96,26 +130,34 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
     id: "finalized/keys",
     enters: State::Finalized,
     title: "remove the migration's keys from both machines",
-    probe: |cx| Box::pin(async move {
-        for (machine, suffix) in [(Machine::Source, ".pull"), (Machine::Dest, ".tunnel")] {
-            let path = linked::authorized_keys_path(cx, machine).await?;
-            let Some(file) = ask::file(cx, machine, path).await? else { continue };
-            if authorized_keys::contains(&file.content, &marker(cx, suffix)?) {
-                return Ok(Probe::Absent(format!("the migration's key still opens {machine}")));
+    probe: |cx| {
+        Box::pin(async move {
+            for (machine, suffix) in [(Machine::Source, ".pull"), (Machine::Dest, ".tunnel")] {
+                let path = linked::authorized_keys_path(cx, machine).await?;
+                let Some(file) = ask::file(cx, machine, path).await? else {
+                    continue;
+                };
+                if authorized_keys::contains(&file.content, &marker(cx, suffix)?) {
+                    return Ok(Probe::Absent(format!(
+                        "the migration's key still opens {machine}"
+                    )));
+                }
             }
-        }
-        Ok(Probe::holds())
-    }),
+            Ok(Probe::holds())
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let mut effects = Vec::new();
-        for machine in Machine::BOTH {
-            let path = linked::authorized_keys_path(cx, machine).await?;
-            let was = linked::authorized_before(cx, machine)?;
-            effects.extend(linked::unauthorize(cx, machine, path, was).await?);
-        }
-        Ok(effects)
-    }),
+    plan: |cx| {
+        Box::pin(async move {
+            let mut effects = Vec::new();
+            for machine in Machine::BOTH {
+                let path = linked::authorized_keys_path(cx, machine).await?;
+                let was = linked::authorized_before(cx, machine)?;
+                effects.extend(linked::unauthorize(cx, machine, path, was).await?);
+            }
+            Ok(effects)
+        })
+    },
     undo: Undo::Never(FINAL),
     patience: super::at_once,
     waits: false,
@@ -125,31 +167,52 @@ pub(crate) const TIDY: ProcedureStep = ProcedureStep {
     id: "finalized/tidy",
     enters: State::Finalized,
     title: "remove regmig's folders, and dest's set-aside data if it was empty",
-    probe: |cx| Box::pin(async move {
-        for machine in Machine::BOTH {
-            if ask::folder(cx, machine, cx.spec.work(machine)).await?.is_some() {
-                return Ok(Probe::Absent(format!("{} is still on {machine}", cx.spec.work(machine))));
+    probe: |cx| {
+        Box::pin(async move {
+            for machine in Machine::BOTH {
+                if ask::folder(cx, machine, cx.spec.work(machine))
+                    .await?
+                    .is_some()
+                {
+                    return Ok(Probe::Absent(format!(
+                        "{} is still on {machine}",
+                        cx.spec.work(machine)
+                    )));
+                }
             }
-        }
-        Ok(Probe::holds())
-    }),
+            Ok(Probe::holds())
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let mut effects = Vec::new();
-        for path in warm::staged_paths(cx) {
-            effects.push(Effect::RemoveFile { machine: Machine::Source, path });
-        }
-        if let Some(before) = launched::dest_before(cx)?
-            && before.data
-            && ask::folder(cx, Machine::Dest, before.aside.clone()).await?.is_some_and(|folder| folder.files == 0)
-        {
-            effects.push(Effect::RemoveFolder { machine: Machine::Dest, path: before.aside });
-        }
-        for machine in Machine::BOTH {
-            effects.push(Effect::RemoveFolder { machine, path: cx.spec.work(machine) });
-        }
-        Ok(effects)
-    }),
+    plan: |cx| {
+        Box::pin(async move {
+            let mut effects = Vec::new();
+            for path in warm::staged_paths(cx) {
+                effects.push(Effect::RemoveFile {
+                    machine: Machine::Source,
+                    path,
+                });
+            }
+            if let Some(before) = launched::dest_before(cx)?
+                && before.data
+                && ask::folder(cx, Machine::Dest, before.aside.clone())
+                    .await?
+                    .is_some_and(|folder| folder.files == 0)
+            {
+                effects.push(Effect::RemoveFolder {
+                    machine: Machine::Dest,
+                    path: before.aside,
+                });
+            }
+            for machine in Machine::BOTH {
+                effects.push(Effect::RemoveFolder {
+                    machine,
+                    path: cx.spec.work(machine),
+                });
+            }
+            Ok(effects)
+        })
+    },
     undo: Undo::Never(FINAL),
     patience: super::at_once,
     waits: false,

@@ -56,50 +56,77 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
     id: "linked/keys",
     enters: State::Linked,
     title: "make one key pair on each machine, for this migration alone",
-    probe: |cx| Box::pin(async move {
-        for (machine, key) in [(Machine::Dest, pull_key(cx.spec)), (Machine::Source, tunnel_key(cx.spec))] {
-            if ask::file(cx, machine, format!("{key}.pub")).await?.is_none() {
-                return Ok(Probe::Absent(format!("no {key}.pub on {machine}")));
+    probe: |cx| {
+        Box::pin(async move {
+            for (machine, key) in [
+                (Machine::Dest, pull_key(cx.spec)),
+                (Machine::Source, tunnel_key(cx.spec)),
+            ] {
+                if ask::file(cx, machine, format!("{key}.pub"))
+                    .await?
+                    .is_none()
+                {
+                    return Ok(Probe::Absent(format!("no {key}.pub on {machine}")));
+                }
             }
-        }
-        Ok(Probe::holds())
-    }),
+            Ok(Probe::holds())
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let kind = match cx.spec.tunnel.key {
-            KeyKind::Ed25519 => "ed25519",
-            KeyKind::Rsa4096 => "rsa4096",
-        };
-        let make = |machine, path, what: &str| Effect::MakeKey {
-            machine,
-            path,
-            kind: kind.to_owned(),
-            comment: format!("regmig {} {what}", cx.id()),
-        };
-        let folder = format!("{}/tunnel", cx.spec.work(Machine::Source));
-        Ok(vec![
-            Effect::MakeFolder { machine: Machine::Source, path: folder },
-            Effect::Together(vec![
-                make(Machine::Dest, pull_key(cx.spec), "pull"),
-                make(Machine::Source, tunnel_key(cx.spec), "tunnel"),
-            ]),
-        ])
-    }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let mut effects = Vec::new();
-        let tunnel = format!("{}/tunnel", cx.spec.work(Machine::Source));
-        if ask::folder(cx, Machine::Source, tunnel.clone()).await?.is_some() {
-            effects.push(Effect::RemoveFolder { machine: Machine::Source, path: tunnel });
-        }
-        let pull = pull_key(cx.spec);
-        for path in [pull.clone(), format!("{pull}.pub")] {
-            if ask::file(cx, Machine::Dest, path.clone()).await?.is_some() {
-                effects.push(Effect::RemoveFile { machine: Machine::Dest, path });
+    plan: |cx| {
+        Box::pin(async move {
+            let kind = match cx.spec.tunnel.key {
+                KeyKind::Ed25519 => "ed25519",
+                KeyKind::Rsa4096 => "rsa4096",
+            };
+            let make = |machine, path, what: &str| Effect::MakeKey {
+                machine,
+                path,
+                kind: kind.to_owned(),
+                comment: format!("regmig {} {what}", cx.id()),
+            };
+            let folder = format!("{}/tunnel", cx.spec.work(Machine::Source));
+            Ok(vec![
+                Effect::MakeFolder {
+                    machine: Machine::Source,
+                    path: folder,
+                },
+                Effect::Together(vec![
+                    make(Machine::Dest, pull_key(cx.spec), "pull"),
+                    make(Machine::Source, tunnel_key(cx.spec), "tunnel"),
+                ]),
+            ])
+        })
+    },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let mut effects = Vec::new();
+            let tunnel = format!("{}/tunnel", cx.spec.work(Machine::Source));
+            if ask::folder(cx, Machine::Source, tunnel.clone())
+                .await?
+                .is_some()
+            {
+                effects.push(Effect::RemoveFolder {
+                    machine: Machine::Source,
+                    path: tunnel,
+                });
             }
-        }
-        Ok(effects)
-    })),
-    patience: |_| regmig_core::step::Patience { every_ms: 500, limit_ms: 60_000 },
+            let pull = pull_key(cx.spec);
+            for path in [pull.clone(), format!("{pull}.pub")] {
+                if ask::file(cx, Machine::Dest, path.clone()).await?.is_some() {
+                    effects.push(Effect::RemoveFile {
+                        machine: Machine::Dest,
+                        path,
+                    });
+                }
+            }
+            Ok(effects)
+        })
+    }),
+    patience: |_| regmig_core::step::Patience {
+        every_ms: 500,
+        limit_ms: 60_000,
+    },
     waits: false,
 };
 
@@ -116,45 +143,64 @@ pub(crate) const AUTHORIZED: ProcedureStep = ProcedureStep {
     id: AUTHORIZE,
     enters: State::Linked,
     title: "install both keys, restricted to what they are for, and pin both host keys",
-    probe: |cx| Box::pin(async move {
-        for file in written(cx).await? {
-            let now = ask::file(cx, file.machine, file.path.clone()).await?;
-            if now.map(|now| now.content).as_deref() != Some(file.edited.becomes.as_str()) {
-                return Ok(Probe::Absent(format!("{} on {} is not written yet", file.path, file.machine)));
+    probe: |cx| {
+        Box::pin(async move {
+            for file in written(cx).await? {
+                let now = ask::file(cx, file.machine, file.path.clone()).await?;
+                if now.map(|now| now.content).as_deref() != Some(file.edited.becomes.as_str()) {
+                    return Ok(Probe::Absent(format!(
+                        "{} on {} is not written yet",
+                        file.path, file.machine
+                    )));
+                }
             }
-        }
-        Ok(Probe::holds())
-    }),
+            Ok(Probe::holds())
+        })
+    },
     before: |cx| Box::pin(async move { keep(&written(cx).await?) }),
-    plan: |cx| Box::pin(async move {
-        let mut effects = Vec::new();
-        for file in written(cx).await? {
-            if let (true, Some((folder, _))) = (file.path.ends_with("/authorized_keys"), file.path.rsplit_once('/')) {
-                effects.push(Effect::MakeFolder { machine: file.machine, path: folder.to_owned() });
+    plan: |cx| {
+        Box::pin(async move {
+            let mut effects = Vec::new();
+            for file in written(cx).await? {
+                if let (true, Some((folder, _))) = (
+                    file.path.ends_with("/authorized_keys"),
+                    file.path.rsplit_once('/'),
+                ) {
+                    effects.push(Effect::MakeFolder {
+                        machine: file.machine,
+                        path: folder.to_owned(),
+                    });
+                }
+                effects.push(Effect::WriteFile {
+                    machine: file.machine,
+                    path: file.path,
+                    content: file.edited.becomes,
+                    mode: file.mode,
+                    expect: file
+                        .edited
+                        .was
+                        .map_or(Expect::Absent, |was| Expect::Content(was.content)),
+                });
             }
-            effects.push(Effect::WriteFile {
-                machine: file.machine,
-                path: file.path,
-                content: file.edited.becomes,
-                mode: file.mode,
-                expect: file.edited.was.map_or(Expect::Absent, |was| Expect::Content(was.content)),
-            });
-        }
-        Ok(effects)
+            Ok(effects)
+        })
+    },
+    undo: Undo::Run(|cx, before| {
+        Box::pin(async move {
+            let files: Vec<Written> = read_back(before)?;
+            let mut effects = Vec::new();
+            for file in files.into_iter().rev() {
+                // Somebody else may have added keys of their own meanwhile: only regmig's line goes.
+                if file.path.ends_with("/authorized_keys") {
+                    effects
+                        .extend(unauthorize(cx, file.machine, file.path, file.edited.was).await?);
+                } else {
+                    effects.extend(restore(cx, file.machine, file.path, &file.edited).await?);
+                }
+            }
+            Ok(effects)
+        })
     }),
-    undo: Undo::Run(|cx, before| Box::pin(async move {
-        let files: Vec<Written> = read_back(before)?;
-        let mut effects = Vec::new();
-        for file in files.into_iter().rev() {
-            // Somebody else may have added keys of their own meanwhile: only regmig's line goes.
-            if file.path.ends_with("/authorized_keys") {
-                effects.extend(unauthorize(cx, file.machine, file.path, file.edited.was).await?);
-            } else {
-                effects.extend(restore(cx, file.machine, file.path, &file.edited).await?);
-            }
-        }
-        Ok(effects)
-    })),
     patience: at_once,
     waits: false,
 };
@@ -166,29 +212,60 @@ pub(crate) async fn unauthorize(
     path: String,
     was: Option<FileState>,
 ) -> Result<Vec<Effect>, StepError> {
-    let Some(now) = ask::file(cx, machine, path.clone()).await? else { return Ok(Vec::new()) };
+    let Some(now) = ask::file(cx, machine, path.clone()).await? else {
+        return Ok(Vec::new());
+    };
     let marker = key_marker(cx, machine)?;
-    if was.as_ref() == Some(&now) || (was.is_some() && !authorized_keys::contains(&now.content, &marker)) {
+    if was.as_ref() == Some(&now)
+        || (was.is_some() && !authorized_keys::contains(&now.content, &marker))
+    {
         return Ok(Vec::new());
     }
-    let edit = authorized_keys::remove(&now.content, &marker).map_err(|error| edit_refused(&error.in_file(&path)))?;
+    let edit = authorized_keys::remove(&now.content, &marker)
+        .map_err(|error| edit_refused(&error.in_file(&path)))?;
     let expect = Expect::Content(now.content.clone());
     Ok(match was {
-        Some(was) if was.content == edit.after => vec![Effect::RestoreFile { machine, path, state: was, expect }],
+        Some(was) if was.content == edit.after => vec![Effect::RestoreFile {
+            machine,
+            path,
+            state: was,
+            expect,
+        }],
         None if edit.after.is_empty() => vec![Effect::RemoveFile { machine, path }],
         _ if !edit.changed => Vec::new(),
-        _ => vec![Effect::WriteFile { machine, path, content: edit.after, mode: now.mode, expect }],
+        _ => vec![Effect::WriteFile {
+            machine,
+            path,
+            content: edit.after,
+            mode: now.mode,
+            expect,
+        }],
     })
 }
 
 /// Whom the peer logs in as, and with which home folder.
-pub(crate) async fn authorized_keys_path(cx: &Cx<'_>, machine: Machine) -> Result<String, StepError> {
-    Ok(format!("{}/.ssh/authorized_keys", ask::home(cx, machine).await?.unwrap_or_default()))
+pub(crate) async fn authorized_keys_path(
+    cx: &Cx<'_>,
+    machine: Machine,
+) -> Result<String, StepError> {
+    Ok(format!(
+        "{}/.ssh/authorized_keys",
+        ask::home(cx, machine).await?.unwrap_or_default()
+    ))
 }
 
 /// The pre-images that the step keeps, by machine.
-pub(crate) fn authorized_before(cx: &Cx<'_>, machine: Machine) -> Result<Option<FileState>, StepError> {
-    let Some(before) = cx.past.step(AUTHORIZE).and_then(|state| state.before.as_ref()) else { return Ok(None) };
+pub(crate) fn authorized_before(
+    cx: &Cx<'_>,
+    machine: Machine,
+) -> Result<Option<FileState>, StepError> {
+    let Some(before) = cx
+        .past
+        .step(AUTHORIZE)
+        .and_then(|state| state.before.as_ref())
+    else {
+        return Ok(None);
+    };
     let files: Vec<Written> = read_back(before)?;
     Ok(files
         .into_iter()
@@ -197,20 +274,32 @@ pub(crate) fn authorized_before(cx: &Cx<'_>, machine: Machine) -> Result<Option<
 }
 
 fn key_marker(cx: &Cx<'_>, machine: Machine) -> Result<crate::edit::Marker, StepError> {
-    marker(cx, match machine {
-        Machine::Source => ".pull",
-        Machine::Dest => ".tunnel",
-    })
+    marker(
+        cx,
+        match machine {
+            Machine::Source => ".pull",
+            Machine::Dest => ".tunnel",
+        },
+    )
 }
 
 async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
     let spec = cx.spec;
     let mut all = Vec::new();
-    let mut own = async |machine: Machine, path: String, mode: u32, becomes: String| -> Result<(), StepError> {
+    let mut own = async |machine: Machine,
+                         path: String,
+                         mode: u32,
+                         becomes: String|
+           -> Result<(), StepError> {
         let was = ask::file(cx, machine, path.clone()).await?;
         // regmig's own files have no former content worth keeping.
         let was = was.filter(|was| was.content != becomes);
-        all.push(Written { machine, path, mode, edited: Edited { was, becomes } });
+        all.push(Written {
+            machine,
+            path,
+            mode,
+            edited: Edited { was, becomes },
+        });
         Ok(())
     };
     own(Machine::Source, gate(spec), 0o755, gate_script(spec)).await?;
@@ -222,12 +311,25 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
             Machine::Dest => spec.tunnel.dest_ssh_port,
         };
         let address = spec.machine(peer).address;
-        let name = if port == 22 { address.to_string() } else { format!("[{address}]:{port}") };
-        own(machine, known_hosts(spec, machine), 0o600, format!("{name} {key}\n")).await?;
+        let name = if port == 22 {
+            address.to_string()
+        } else {
+            format!("[{address}]:{port}")
+        };
+        own(
+            machine,
+            known_hosts(spec, machine),
+            0o600,
+            format!("{name} {key}\n"),
+        )
+        .await?;
     }
     for machine in Machine::BOTH {
         let (key, options) = match machine {
-            Machine::Source => (pull_key(spec), format!("restrict,command=\"{}\"", gate(spec))),
+            Machine::Source => (
+                pull_key(spec),
+                format!("restrict,command=\"{}\"", gate(spec)),
+            ),
             Machine::Dest => (
                 tunnel_key(spec),
                 format!(
@@ -236,14 +338,24 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
                 ),
             ),
         };
-        let public = ask::required_file(cx, machine.peer(), format!("{key}.pub")).await?.content;
+        let public = ask::required_file(cx, machine.peer(), format!("{key}.pub"))
+            .await?
+            .content;
         let path = authorized_keys_path(cx, machine).await?;
         let now = ask::file(cx, machine, path.clone()).await?;
         let text = now.as_ref().map_or("", |file| file.content.as_str());
         let line = format!("{options} {}", public.trim());
         let edit = authorized_keys::add(text, &line, &key_marker(cx, machine)?)
             .map_err(|error| edit_refused(&error.in_file(&path)))?;
-        all.push(Written { machine, path, mode: 0o600, edited: Edited { was: now, becomes: edit.after } });
+        all.push(Written {
+            machine,
+            path,
+            mode: 0o600,
+            edited: Edited {
+                was: now,
+                becomes: edit.after,
+            },
+        });
     }
     Ok(all)
 }
@@ -261,24 +373,42 @@ fn gate_script(spec: &Spec) -> String {
     let data = spec.data(Machine::Source);
     let mut script = String::new();
     let _ = writeln!(script, "#!/bin/sh");
-    let _ = writeln!(script, "# Made by regmig: lets the migration's key read {data} with rsync, and nothing else.");
+    let _ = writeln!(
+        script,
+        "# Made by regmig: lets the migration's key read {data} with rsync, and nothing else."
+    );
     let _ = writeln!(script, "set -f");
     let _ = writeln!(script, "# shellcheck disable=SC2086");
     let _ = writeln!(script, "set -- $SSH_ORIGINAL_COMMAND");
-    let _ = writeln!(script, "[ \"$1 $2 $3\" = 'rsync --server --sender' ] || {{ echo 'regmig: refused' >&2; exit 1; }}");
+    let _ = writeln!(
+        script,
+        "[ \"$1 $2 $3\" = 'rsync --server --sender' ] || {{ echo 'regmig: refused' >&2; exit 1; }}"
+    );
     let _ = writeln!(script, "shift 3");
     let _ = writeln!(script, "flags=");
     let _ = writeln!(script, "for word in \"$@\"; do");
     let _ = writeln!(script, "  case $word in");
     let _ = writeln!(script, "    .) break ;;");
-    let _ = writeln!(script, "    --numeric-ids|--checksum-choice=[a-z0-9]*|--compress-choice=[a-z0-9]*|--new-compress|--old-compress)");
+    let _ = writeln!(
+        script,
+        "    --numeric-ids|--checksum-choice=[a-z0-9]*|--compress-choice=[a-z0-9]*|--new-compress|--old-compress)"
+    );
     let _ = writeln!(script, "      flags=\"$flags $word\" ;;");
-    let _ = writeln!(script, "    --*) echo \"regmig: refused $word\" >&2; exit 1 ;;");
+    let _ = writeln!(
+        script,
+        "    --*) echo \"regmig: refused $word\" >&2; exit 1 ;;"
+    );
     let _ = writeln!(script, "    -[a-zA-Z]*) flags=\"$flags $word\" ;;");
-    let _ = writeln!(script, "    *) echo \"regmig: refused $word\" >&2; exit 1 ;;");
+    let _ = writeln!(
+        script,
+        "    *) echo \"regmig: refused $word\" >&2; exit 1 ;;"
+    );
     let _ = writeln!(script, "  esac");
     let _ = writeln!(script, "done");
-    let _ = writeln!(script, "exec {sudo}rsync --server --sender $flags . '{data}/'");
+    let _ = writeln!(
+        script,
+        "exec {sudo}rsync --server --sender $flags . '{data}/'"
+    );
     script
 }
 
@@ -286,12 +416,16 @@ pub(crate) const PULL: ProcedureStep = ProcedureStep {
     id: "linked/prove-pull",
     enters: State::Linked,
     title: "prove that dest reads source's data folder with its key",
-    probe: |cx| Box::pin(async move {
-        match cx.ask(Query::LinkPull).await? {
-            Answer::Nothing => Ok(Probe::holds()),
-            other => Err(StepError::Broken(format!("asked for the pull link, was told {other:?}"))),
-        }
-    }),
+    probe: |cx| {
+        Box::pin(async move {
+            match cx.ask(Query::LinkPull).await? {
+                Answer::Nothing => Ok(Probe::holds()),
+                other => Err(StepError::Broken(format!(
+                    "asked for the pull link, was told {other:?}"
+                ))),
+            }
+        })
+    },
     before: nothing,
     plan: super::no_effects,
     undo: Undo::Nothing("it only looks"),
@@ -303,26 +437,48 @@ pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
     id: "linked/prove-tunnel",
     enters: State::Linked,
     title: "prove that a container on source logs in on dest with its key",
-    probe: |cx| Box::pin(async move {
-        Ok(match ask::file(cx, Machine::Source, proven(cx.spec)).await? {
-            Some(_) => Probe::holds(),
-            None => Probe::absent("the tunnel's login is not proven"),
+    probe: |cx| {
+        Box::pin(async move {
+            Ok(
+                match ask::file(cx, Machine::Source, proven(cx.spec)).await? {
+                    Some(_) => Probe::holds(),
+                    None => Probe::absent("the tunnel's login is not proven"),
+                },
+            )
+        })
+    },
+    before: nothing,
+    plan: |cx| {
+        Box::pin(async move {
+            let content = format!("{GREETING}\n");
+            let path = proven(cx.spec);
+            Ok(vec![
+                Effect::ProveTunnel,
+                Effect::WriteFile {
+                    machine: Machine::Source,
+                    path,
+                    content,
+                    mode: 0o600,
+                    expect: Expect::Any,
+                },
+            ])
+        })
+    },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let path = proven(cx.spec);
+            let there = ask::file(cx, Machine::Source, path.clone())
+                .await?
+                .is_some();
+            Ok(there
+                .then_some(Effect::RemoveFile {
+                    machine: Machine::Source,
+                    path,
+                })
+                .into_iter()
+                .collect())
         })
     }),
-    before: nothing,
-    plan: |cx| Box::pin(async move {
-        let content = format!("{GREETING}\n");
-        let path = proven(cx.spec);
-        Ok(vec![
-            Effect::ProveTunnel,
-            Effect::WriteFile { machine: Machine::Source, path, content, mode: 0o600, expect: Expect::Any },
-        ])
-    }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let path = proven(cx.spec);
-        let there = ask::file(cx, Machine::Source, path.clone()).await?.is_some();
-        Ok(there.then_some(Effect::RemoveFile { machine: Machine::Source, path }).into_iter().collect())
-    })),
     patience: at_once,
     waits: false,
 };

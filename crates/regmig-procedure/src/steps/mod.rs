@@ -40,17 +40,23 @@ pub(crate) fn no_effects<'a>(_: &'a Cx<'a>) -> Fut<'a, Result<Vec<Effect>, StepE
 
 /// For effects that are done when they return.
 pub(crate) fn at_once(_: &Spec) -> Patience {
-    Patience { every_ms: 200, limit_ms: 5_000 }
+    Patience {
+        every_ms: 200,
+        limit_ms: 5_000,
+    }
 }
 
 /// For services that have to start.
 pub(crate) fn until_healthy(spec: &Spec) -> Patience {
-    Patience { every_ms: 100, limit_ms: spec.limits.healthy_s * 1000 }
+    Patience {
+        every_ms: 100,
+        limit_ms: spec.limits.healthy_s * 1000,
+    }
 }
 
 /// The marker of this migration's edits.
 pub(crate) fn marker(cx: &Cx<'_>, suffix: &str) -> Result<Marker, StepError> {
-    Ok(Marker::new(&format!("{}{suffix}", cx.id())).map_err(|error| edit_refused(&error))?)
+    Ok(Marker::new(format!("{}{suffix}", cx.id())).map_err(|error| edit_refused(&error))?)
 }
 
 /// An edit that cannot be made, as a refusal.
@@ -68,8 +74,11 @@ pub(crate) fn edit_refused(error: &EditError) -> Box<Refusal> {
 
 /// Reads a pre-image back.
 pub(crate) fn read_back<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, StepError> {
-    serde_json::from_value(value.clone())
-        .map_err(|error| StepError::Broken(format!("the pre-image in the journal cannot be read: {error}")))
+    serde_json::from_value(value.clone()).map_err(|error| {
+        StepError::Broken(format!(
+            "the pre-image in the journal cannot be read: {error}"
+        ))
+    })
 }
 
 /// Keeps a value in the journal.
@@ -105,7 +114,9 @@ pub(crate) async fn restore(
                 expect: regmig_core::effect::Expect::Content(now.content.clone()),
             }])
         }
-        (Some(now), None) if now.content == edited.becomes => Ok(vec![Effect::RemoveFile { machine, path }]),
+        (Some(now), None) if now.content == edited.becomes => {
+            Ok(vec![Effect::RemoveFile { machine, path }])
+        }
         (now, _) => {
             let found = now.as_ref().map_or("", |file| file.content.as_str());
             let by_others = unified_diff(&path, &edited.becomes, found);
@@ -138,30 +149,50 @@ pub(crate) fn found(services: &BTreeMap<String, Container>) -> FoundAll {
         .map(|(name, container)| {
             // A container that Docker keeps restarting was meant to run.
             let runs = matches!(container.state.as_str(), "running" | "restarting");
-            (name.clone(), Found { runs, restart: container.restart.clone() })
+            (
+                name.clone(),
+                Found {
+                    runs,
+                    restart: container.restart.clone(),
+                },
+            )
         })
         .collect()
 }
 
 /// Restart policies for some services: the same for all.
-pub(crate) fn policies<'a>(services: impl IntoIterator<Item = &'a String>, policy: &str) -> BTreeMap<String, String> {
-    services.into_iter().map(|service| (service.clone(), policy.to_owned())).collect()
+pub(crate) fn policies<'a>(
+    services: impl IntoIterator<Item = &'a String>,
+    policy: &str,
+) -> BTreeMap<String, String> {
+    services
+        .into_iter()
+        .map(|service| (service.clone(), policy.to_owned()))
+        .collect()
 }
 
 /// The policy with which a service was found, or the one of the published compose files.
 pub(crate) fn policy_of(found: &FoundAll, service: &str) -> String {
-    found.get(service).map_or_else(|| "always".to_owned(), |found| found.restart.clone())
+    found
+        .get(service)
+        .map_or_else(|| "always".to_owned(), |found| found.restart.clone())
 }
 
 /// Holds if none of the services runs and Docker will not start them again.
-pub(crate) fn are_down(services: &BTreeMap<String, Container>, names: &[String]) -> Result<(), String> {
+pub(crate) fn are_down(
+    services: &BTreeMap<String, Container>,
+    names: &[String],
+) -> Result<(), String> {
     for name in names {
         if let Some(container) = services.get(name) {
             if !matches!(container.state.as_str(), "exited" | "created" | "dead") {
                 return Err(format!("{name} is still {}", container.state));
             }
             if container.restart != "no" {
-                return Err(format!("{name} would be restarted by Docker ({})", container.restart));
+                return Err(format!(
+                    "{name} would be restarted by Docker ({})",
+                    container.restart
+                ));
             }
         }
     }
@@ -169,11 +200,16 @@ pub(crate) fn are_down(services: &BTreeMap<String, Container>, names: &[String])
 }
 
 /// Holds if all of the services run.
-pub(crate) fn are_up(services: &BTreeMap<String, Container>, names: &[String]) -> Result<(), String> {
+pub(crate) fn are_up(
+    services: &BTreeMap<String, Container>,
+    names: &[String],
+) -> Result<(), String> {
     for name in names {
         match services.get(name) {
             None => return Err(format!("{name} has no container yet")),
-            Some(container) if !container.runs() => return Err(format!("{name} is {}", container.state)),
+            Some(container) if !container.runs() => {
+                return Err(format!("{name} is {}", container.state));
+            }
             Some(_) => {}
         }
     }

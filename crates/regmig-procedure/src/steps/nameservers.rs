@@ -14,41 +14,68 @@ pub(crate) const DELEGATION: ProcedureStep = ProcedureStep {
     id: "nameservers/delegation",
     enters: State::Nameservers,
     title: "have the parent zone delegate the domain to dest's name servers",
-    probe: |cx| Box::pin(async move {
-        Ok(match differing(cx, &cx.spec.nameservers.after).await? {
-            None => Probe::holds(),
-            Some(found) => {
-                let who = if cx.spec.nameservers.apply.is_some() { "" } else { "; set them at your provider" };
-                let wanted = records(cx, &cx.spec.nameservers.after);
-                Probe::Absent(format!("{found}; the records to publish are:\n{wanted}{who}"))
+    probe: |cx| {
+        Box::pin(async move {
+            Ok(match differing(cx, &cx.spec.nameservers.after).await? {
+                None => Probe::holds(),
+                Some(found) => {
+                    let who = if cx.spec.nameservers.apply.is_some() {
+                        ""
+                    } else {
+                        "; set them at your provider"
+                    };
+                    let wanted = records(cx, &cx.spec.nameservers.after);
+                    Probe::Absent(format!(
+                        "{found}; the records to publish are:\n{wanted}{who}"
+                    ))
+                }
+            })
+        })
+    },
+    before: nothing,
+    plan: |cx| {
+        Box::pin(async move {
+            Ok(cx
+                .spec
+                .nameservers
+                .apply
+                .clone()
+                .map(|command| Effect::Run { command })
+                .into_iter()
+                .collect())
+        })
+    },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let Some(found) = differing(cx, &cx.spec.nameservers.before).await? else {
+                return Ok(Vec::new());
+            };
+            match cx.spec.nameservers.restore.clone() {
+                Some(command) => Ok(vec![Effect::Run { command }]),
+                None => Err(StepError::refused(Refusal {
+                    what: "the delegation".to_owned(),
+                    found,
+                    expected: "the delegation as it was before the migration".to_owned(),
+                    hint: format!(
+                        "publish these records, wait until every parent server has them, and type `regmig resume`:\n{}",
+                        records(cx, &cx.spec.nameservers.before)
+                    ),
+                })),
             }
         })
     }),
-    before: nothing,
-    plan: |cx| Box::pin(async move {
-        Ok(cx.spec.nameservers.apply.clone().map(|command| Effect::Run { command }).into_iter().collect())
-    }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let Some(found) = differing(cx, &cx.spec.nameservers.before).await? else { return Ok(Vec::new()) };
-        match cx.spec.nameservers.restore.clone() {
-            Some(command) => Ok(vec![Effect::Run { command }]),
-            None => Err(StepError::refused(Refusal {
-                what: "the delegation".to_owned(),
-                found,
-                expected: "the delegation as it was before the migration".to_owned(),
-                hint: format!(
-                    "publish these records, wait until every parent server has them, and type `regmig resume`:\n{}",
-                    records(cx, &cx.spec.nameservers.before)
-                ),
-            })),
-        }
-    })),
-    patience: |spec| Patience { every_ms: 1000, limit_ms: spec.limits.delegation_s * 1000 },
+    patience: |spec| Patience {
+        every_ms: 1000,
+        limit_ms: spec.limits.delegation_s * 1000,
+    },
     waits: true,
 };
 
 /// The first parent server whose delegation is not the wanted one, and what it says.
-pub(crate) async fn differing(cx: &Cx<'_>, wanted: &[NameServer]) -> Result<Option<String>, StepError> {
+pub(crate) async fn differing(
+    cx: &Cx<'_>,
+    wanted: &[NameServer],
+) -> Result<Option<String>, StepError> {
     let wanted: Delegation = wanted
         .iter()
         .map(|server| {
@@ -62,12 +89,17 @@ pub(crate) async fn differing(cx: &Cx<'_>, wanted: &[NameServer]) -> Result<Opti
         if found != wanted {
             let names = |delegation: &Delegation| {
                 let each = delegation.iter().map(|(name, addresses)| {
-                    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                    let addresses: Vec<String> =
+                        addresses.iter().map(ToString::to_string).collect();
                     format!("{name} ({})", addresses.join(" "))
                 });
                 each.collect::<Vec<_>>().join(", ")
             };
-            return Ok(Some(format!("parent {parent} delegates to {}, not to {}", names(&found), names(&wanted))));
+            return Ok(Some(format!(
+                "parent {parent} delegates to {}, not to {}",
+                names(&found),
+                names(&wanted)
+            )));
         }
     }
     Ok(None)

@@ -55,12 +55,15 @@ pub(crate) const STEP: ProcedureStep = ProcedureStep {
     before: nothing,
     plan: no_effects,
     undo: Undo::Nothing("it only looks"),
-    patience: patience,
+    patience,
     waits: false,
 };
 
 fn patience(_: &Spec) -> Patience {
-    Patience { every_ms: 500, limit_ms: 0 }
+    Patience {
+        every_ms: 500,
+        limit_ms: 0,
+    }
 }
 
 fn probe<'a>(cx: &'a Cx<'a>) -> Fut<'a, Result<Probe, StepError>> {
@@ -69,7 +72,9 @@ fn probe<'a>(cx: &'a Cx<'a>) -> Fut<'a, Result<Probe, StepError>> {
         let failed: Vec<&Check> = checks.iter().filter(|check| !check.ok).collect();
         match (failed.as_slice(), evidence) {
             ([], Some(evidence)) => Ok(Probe::Holds(keep(&evidence)?)),
-            ([], None) => Err(StepError::Broken("preflight found nothing wrong and no user".to_owned())),
+            ([], None) => Err(StepError::Broken(
+                "preflight found nothing wrong and no user".to_owned(),
+            )),
             ([only], _) => Ok(Refusal {
                 what: only.what.clone(),
                 found: only.found.clone(),
@@ -78,7 +83,9 @@ fn probe<'a>(cx: &'a Cx<'a>) -> Fut<'a, Result<Probe, StepError>> {
             }
             .into()),
             (several, _) => {
-                let each = |f: fn(&Check) -> String| several.iter().map(|check| f(check)).collect::<Vec<_>>();
+                let each = |f: fn(&Check) -> String| {
+                    several.iter().map(|check| f(check)).collect::<Vec<_>>()
+                };
                 Ok(Refusal {
                     what: format!("{} checks", several.len()),
                     found: each(|check| format!("{}: {}", check.what, check.found)).join("; "),
@@ -102,17 +109,39 @@ impl List {
         expected: impl Into<String>,
         hint: impl Into<String>,
     ) -> bool {
-        self.0.push(Check { what: what.into(), found: found.into(), expected: expected.into(), ok, hint: hint.into() });
+        self.0.push(Check {
+            what: what.into(),
+            found: found.into(),
+            expected: expected.into(),
+            ok,
+            hint: hint.into(),
+        });
         ok
     }
 
     fn edit(&mut self, what: String, edit: Result<Edited, StepError>) {
         match edit {
-            Ok(_) => self.add(what, true, "can be edited, and back", "can be edited, and back", ""),
-            Err(StepError::Refused(refusal)) => {
-                self.add(format!("{what}: {}", refusal.what), false, refusal.found, refusal.expected, refusal.hint)
-            }
-            Err(error) => self.add(what, false, error.chain().join(": "), "can be edited, and back", ""),
+            Ok(_) => self.add(
+                what,
+                true,
+                "can be edited, and back",
+                "can be edited, and back",
+                "",
+            ),
+            Err(StepError::Refused(refusal)) => self.add(
+                format!("{what}: {}", refusal.what),
+                false,
+                refusal.found,
+                refusal.expected,
+                refusal.hint,
+            ),
+            Err(error) => self.add(
+                what,
+                false,
+                error.chain().join(": "),
+                "can be edited, and back",
+                "",
+            ),
         };
     }
 }
@@ -135,11 +164,19 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
     if usable {
         let source_stack = ask::services(cx, Machine::Source).await?;
         let dest_all = ask::containers(cx, Machine::Dest).await?;
-        foreign(cx, &mut list, Machine::Source, &ask::containers(cx, Machine::Source).await?);
+        foreign(
+            cx,
+            &mut list,
+            Machine::Source,
+            &ask::containers(cx, Machine::Source).await?,
+        );
         foreign(cx, &mut list, Machine::Dest, &dest_all);
         ports(cx, &mut list, hosts.get(&Machine::Dest), &dest_all);
         compose_files(cx, &mut list, hosts.get(&Machine::Dest)).await?;
-        list.edit("compose file on dest".to_owned(), launched::published(cx).await);
+        list.edit(
+            "compose file on dest".to_owned(),
+            launched::published(cx).await,
+        );
         list.edit("nginx file on source".to_owned(), warm::proxied(cx).await);
         for machine in Machine::BOTH {
             disk(cx, &mut list, machine, hosts.get(&machine)).await?;
@@ -155,7 +192,10 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
 
 fn tools(cx: &Cx<'_>, list: &mut List, machine: Machine, host: &HostState) -> bool {
     let root = &cx.spec.machine(machine).root;
-    let docker = host.docker_error.clone().unwrap_or_else(|| host.docker.clone());
+    let docker = host
+        .docker_error
+        .clone()
+        .unwrap_or_else(|| host.docker.clone());
     let mut ok = list.add(
         format!("Docker Engine on {machine}"),
         host.docker_error.is_none(),
@@ -163,24 +203,48 @@ fn tools(cx: &Cx<'_>, list: &mut List, machine: Machine, host: &HostState) -> bo
         "an engine that answers",
         format!("start Docker on {machine}, or let the user talk to it"),
     );
-    for (tool, version) in [("compose", &host.compose), ("rsync", &host.rsync), ("ssh client", &host.ssh)] {
-        let found = if version.is_empty() { "nothing" } else { version };
+    for (tool, version) in [
+        ("compose", &host.compose),
+        ("rsync", &host.rsync),
+        ("ssh client", &host.ssh),
+    ] {
+        let found = if version.is_empty() {
+            "nothing"
+        } else {
+            version
+        };
         let hint = format!("install {tool} on {machine}");
-        ok &= list.add(format!("{tool} on {machine}"), !version.is_empty(), found, "any version", hint);
+        ok &= list.add(
+            format!("{tool} on {machine}"),
+            !version.is_empty(),
+            found,
+            "any version",
+            hint,
+        );
     }
     ok &= list.add(
         format!("{root} on {machine}"),
         host.root_exists,
-        if host.root_exists { "a folder" } else { "nothing" },
+        if host.root_exists {
+            "a folder"
+        } else {
+            "nothing"
+        },
         "the stack's root folder",
         format!("deploy the stack on {machine}, or correct `root` in regmig.toml"),
     );
     // Half a round trip is what the measurement itself may be off by.
-    let off = host.clock_ahead_ms.unsigned_abs().saturating_sub(host.clock_error_ms.unsigned_abs());
+    let off = host
+        .clock_ahead_ms
+        .unsigned_abs()
+        .saturating_sub(host.clock_error_ms.unsigned_abs());
     ok & list.add(
         format!("clock of {machine}"),
         off <= cx.spec.thresholds.clock_ms,
-        format!("{} ms ahead of this machine's (± {} ms)", host.clock_ahead_ms, host.clock_error_ms),
+        format!(
+            "{} ms ahead of this machine's (± {} ms)",
+            host.clock_ahead_ms, host.clock_error_ms
+        ),
         format!("within {} ms", cx.spec.thresholds.clock_ms),
         format!("set the clock of {machine} (chronyc makestep, or alike), or this machine's"),
     )
@@ -192,14 +256,22 @@ fn foreign(cx: &Cx<'_>, list: &mut List, machine: Machine, all: &[Container]) {
         .filter(|container| container.service.is_none() && container.runs())
         .map(|container| container.name.as_str())
         .collect();
-    let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let found = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
     let stop = &cx.spec.stack.stop;
     let consent = cx.spec.consent.foreign_containers || !cx.spec.stack.stop_is_global;
     list.add(
         format!("other containers on {machine}"),
         names.is_empty() || consent,
         found,
-        if consent { "any: you consented, or the stop command leaves them alone" } else { "none" },
+        if consent {
+            "any: you consented, or the stop command leaves them alone"
+        } else {
+            "none"
+        },
         format!(
             "regmig stops only the stack, but `{stop}`, typed by hand, stops every container; \
              set `foreign_containers = true` under [consent] if that is understood"
@@ -209,11 +281,18 @@ fn foreign(cx: &Cx<'_>, list: &mut List, machine: Machine, all: &[Container]) {
 
 fn ports(cx: &Cx<'_>, list: &mut List, host: Option<&HostState>, containers: &[Container]) {
     let Some(host) = host else { return };
-    if containers.iter().any(|container| container.service.is_some() && container.runs()) {
+    if containers
+        .iter()
+        .any(|container| container.service.is_some() && container.runs())
+    {
         // The stack itself listens.
         return;
     }
-    let wanted = [format!(":{}", cx.spec.proxy.port), ":53".to_owned(), format!(":{}", cx.spec.redis.published.port())];
+    let wanted = [
+        format!(":{}", cx.spec.proxy.port),
+        ":53".to_owned(),
+        format!(":{}", cx.spec.redis.published.port()),
+    ];
     let taken: Vec<&str> = host
         .listening
         .iter()
@@ -221,7 +300,11 @@ fn ports(cx: &Cx<'_>, list: &mut List, host: Option<&HostState>, containers: &[C
         .filter(|listener| !(listener.contains("127.0.0.") && listener.ends_with(":53")))
         .map(String::as_str)
         .collect();
-    let found = if taken.is_empty() { "free".to_owned() } else { format!("taken: {}", taken.join(", ")) };
+    let found = if taken.is_empty() {
+        "free".to_owned()
+    } else {
+        format!("taken: {}", taken.join(", "))
+    };
     list.add(
         "ports of the stack on dest",
         taken.is_empty(),
@@ -231,24 +314,44 @@ fn ports(cx: &Cx<'_>, list: &mut List, host: Option<&HostState>, containers: &[C
     );
 }
 
-async fn compose_files(cx: &Cx<'_>, list: &mut List, dest: Option<&HostState>) -> Result<(), StepError> {
+async fn compose_files(
+    cx: &Cx<'_>,
+    list: &mut List,
+    dest: Option<&HostState>,
+) -> Result<(), StepError> {
     for machine in Machine::BOTH {
         let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
         let what = format!("{path} on {machine}");
         let Some(file) = ask::file(cx, machine, path.clone()).await? else {
-            list.add(what, false, "no such file", "the compose file", "deploy the stack, or correct `compose_file`");
+            list.add(
+                what,
+                false,
+                "no such file",
+                "the compose file",
+                "deploy the stack, or correct `compose_file`",
+            );
             continue;
         };
-        let facts = match compose::read(&file.content).map_err(|error| edit_refused_in(error, &path)) {
-            Ok(facts) => facts,
-            Err(refusal) => {
-                list.add(what, false, refusal.found, refusal.expected, refusal.hint);
-                continue;
-            }
+        let facts =
+            match compose::read(&file.content).map_err(|error| edit_refused_in(error, &path)) {
+                Ok(facts) => facts,
+                Err(refusal) => {
+                    list.add(what, false, refusal.found, refusal.expected, refusal.hint);
+                    continue;
+                }
+            };
+        let missing: Vec<String> = cx
+            .spec
+            .stack
+            .all()
+            .into_iter()
+            .filter(|service| facts.service(service).is_none())
+            .collect();
+        let found = if missing.is_empty() {
+            "every service".to_owned()
+        } else {
+            format!("no {}", missing.join(", "))
         };
-        let missing: Vec<String> =
-            cx.spec.stack.all().into_iter().filter(|service| facts.service(service).is_none()).collect();
-        let found = if missing.is_empty() { "every service".to_owned() } else { format!("no {}", missing.join(", ")) };
         list.add(
             what,
             missing.is_empty(),
@@ -263,7 +366,11 @@ async fn compose_files(cx: &Cx<'_>, list: &mut List, dest: Option<&HostState>) -
                 .filter_map(|service| service.image.as_deref())
                 .filter(|image| !has_image(&host.images, image))
                 .collect();
-            let found = if absent.is_empty() { "present".to_owned() } else { format!("missing: {}", absent.join(", ")) };
+            let found = if absent.is_empty() {
+                "present".to_owned()
+            } else {
+                format!("missing: {}", absent.join(", "))
+            };
             list.add(
                 "images on dest",
                 absent.is_empty(),
@@ -283,49 +390,88 @@ fn edit_refused_in(error: EditError, path: &str) -> Box<Refusal> {
 /// Whether an image is among the tags, with or without the default registry and tag.
 fn has_image(tags: &[String], image: &str) -> bool {
     let short = image.strip_prefix("docker.io/").unwrap_or(image);
-    let tagged = if short.rsplit('/').next().is_some_and(|name| name.contains(':')) {
+    let tagged = if short
+        .rsplit('/')
+        .next()
+        .is_some_and(|name| name.contains(':'))
+    {
         short.to_owned()
     } else {
         format!("{short}:latest")
     };
-    tags.iter().any(|tag| tag == image || *tag == tagged || tag.ends_with(&format!("/{tagged}")))
+    tags.iter()
+        .any(|tag| tag == image || *tag == tagged || tag.ends_with(&format!("/{tagged}")))
 }
 
-async fn disk(cx: &Cx<'_>, list: &mut List, machine: Machine, host: Option<&HostState>) -> Result<(), StepError> {
+async fn disk(
+    cx: &Cx<'_>,
+    list: &mut List,
+    machine: Machine,
+    host: Option<&HostState>,
+) -> Result<(), StepError> {
     let Some(host) = host else { return Ok(()) };
-    let data = ask::folder(cx, Machine::Source, cx.spec.data(Machine::Source)).await?.unwrap_or_default();
+    let data = ask::folder(cx, Machine::Source, cx.spec.data(Machine::Source))
+        .await?
+        .unwrap_or_default();
     let wanted = data.bytes.saturating_mul(cx.spec.thresholds.disk_factor);
     list.add(
         format!("free disk on {machine}"),
         host.free_bytes >= wanted,
         format!("{} MiB", host.free_bytes >> 20),
-        format!("{} MiB: {} times source's data", wanted >> 20, cx.spec.thresholds.disk_factor),
-        format!("make room in {} on {machine}", cx.spec.machine(machine).root),
+        format!(
+            "{} MiB: {} times source's data",
+            wanted >> 20,
+            cx.spec.thresholds.disk_factor
+        ),
+        format!(
+            "make room in {} on {machine}",
+            cx.spec.machine(machine).root
+        ),
     );
     Ok(())
 }
 
-async fn tunnel_image(cx: &Cx<'_>, list: &mut List, source: Option<&HostState>) -> Result<(), StepError> {
+async fn tunnel_image(
+    cx: &Cx<'_>,
+    list: &mut List,
+    source: Option<&HostState>,
+) -> Result<(), StepError> {
     let hint = "name an image with an SSH client, present on source, as `image` under [tunnel] in regmig.toml";
     match &cx.spec.tunnel.image {
         Some(image) => {
             let there = source.is_some_and(|host| has_image(&host.images, image));
             let found = if there { "present" } else { "missing" };
-            list.add(format!("image {image} on source"), there, found, "the image of the tunnel", hint);
+            list.add(
+                format!("image {image} on source"),
+                there,
+                found,
+                "the image of the tunnel",
+                hint,
+            );
         }
         None => {
             let version = ask::ssh_in_redis_image(cx).await?;
             let found = version.clone().unwrap_or_else(|| "none".to_owned());
-            list.add("SSH client in source's Redis image", version.is_some(), found, "one, for the tunnel", hint);
+            list.add(
+                "SSH client in source's Redis image",
+                version.is_some(),
+                found,
+                "one, for the tunnel",
+                hint,
+            );
         }
     }
     Ok(())
 }
 
-async fn dest_users(cx: &Cx<'_>, list: &mut List, containers: &[Container]) -> Result<(), StepError> {
-    let redis_runs = containers
-        .iter()
-        .any(|container| container.service.as_deref() == Some(cx.spec.stack.redis.as_str()) && container.runs());
+async fn dest_users(
+    cx: &Cx<'_>,
+    list: &mut List,
+    containers: &[Container],
+) -> Result<(), StepError> {
+    let redis_runs = containers.iter().any(|container| {
+        container.service.as_deref() == Some(cx.spec.stack.redis.as_str()) && container.runs()
+    });
     let users = if redis_runs {
         ask::users(cx, Machine::Dest, 1000).await?.len() as u64
     } else {
@@ -375,7 +521,10 @@ async fn source_redis(
     list.add(
         "Redis on source",
         redis.role == "master" && !redis.loading,
-        format!("version {}, role {}, {} keys", redis.version, redis.role, redis.keys),
+        format!(
+            "version {}, role {}, {} keys",
+            redis.version, redis.role, redis.keys
+        ),
         "a primary that has loaded its data",
         "the migration starts from the machine that holds the data; is this the master register?",
     );
@@ -388,17 +537,40 @@ async fn source_redis(
     );
     let names = ask::users(cx, Machine::Source, 1).await?;
     let Some(user) = names.first().cloned() else {
-        list.add("users on source", false, "none", "at least one", "an empty register needs no migration");
+        list.add(
+            "users on source",
+            false,
+            "none",
+            "at least one",
+            "an empty register needs no migration",
+        );
         return Ok(None);
     };
     let core = ask::redis_get(cx, Machine::Source, format!("{user}:server")).await?;
     let Some(core) = core else {
         let found = format!("{user}, without a core");
-        list.add("users on source", false, found, "users with a core each", "check `user_keys` under [redis]");
+        list.add(
+            "users on source",
+            false,
+            found,
+            "users with a core each",
+            "check `user_keys` under [redis]",
+        );
         return Ok(None);
     };
-    list.add("users on source", true, format!("for example {user} on {core}"), "at least one", "");
-    Ok(Some(Evidence { user, core, redis_version: redis.version, keys: redis.keys }))
+    list.add(
+        "users on source",
+        true,
+        format!("for example {user} on {core}"),
+        "at least one",
+        "",
+    );
+    Ok(Some(Evidence {
+        user,
+        core,
+        redis_version: redis.version,
+        keys: redis.keys,
+    }))
 }
 
 #[cfg(test)]
@@ -407,7 +579,11 @@ mod tests {
 
     #[test]
     fn images_match_with_and_without_registry_and_tag() {
-        let tags = ["pryv/redis:lab".to_owned(), "registry.example/pryv/dns:1.3".to_owned(), "nginx:latest".to_owned()];
+        let tags = [
+            "pryv/redis:lab".to_owned(),
+            "registry.example/pryv/dns:1.3".to_owned(),
+            "nginx:latest".to_owned(),
+        ];
         assert!(has_image(&tags, "pryv/redis:lab"));
         assert!(has_image(&tags, "docker.io/pryv/redis:lab"));
         assert!(has_image(&tags, "pryv/dns:1.3"));

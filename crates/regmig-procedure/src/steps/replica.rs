@@ -14,30 +14,46 @@ use crate::procedure::ProcedureStep;
 use crate::spec::Spec;
 
 fn until_replicated(spec: &Spec) -> Patience {
-    Patience { every_ms: 200, limit_ms: spec.limits.replication_s * 1000 }
+    Patience {
+        every_ms: 200,
+        limit_ms: spec.limits.replication_s * 1000,
+    }
 }
 
 pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
     id: "replica/tunnel",
     enters: State::Replica,
     title: "run the tunnel in a container of its own on source",
-    probe: |cx| Box::pin(async move {
-        let all = ask::containers(cx, Machine::Source).await?;
-        let tunnel = all.iter().find(|container| container.name == cx.spec.tunnel.name);
-        Ok(match tunnel {
-            Some(tunnel) if tunnel.runs() => Probe::holds(),
-            Some(tunnel) => Probe::Absent(format!("the tunnel's container is {}", tunnel.state)),
-            None => Probe::absent("the tunnel has no container"),
+    probe: |cx| {
+        Box::pin(async move {
+            let all = ask::containers(cx, Machine::Source).await?;
+            let tunnel = all
+                .iter()
+                .find(|container| container.name == cx.spec.tunnel.name);
+            Ok(match tunnel {
+                Some(tunnel) if tunnel.runs() => Probe::holds(),
+                Some(tunnel) => {
+                    Probe::Absent(format!("the tunnel's container is {}", tunnel.state))
+                }
+                None => Probe::absent("the tunnel has no container"),
+            })
         })
-    }),
+    },
     before: nothing,
     plan: |_| Box::pin(async { Ok(vec![Effect::StartTunnel]) }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let all = ask::containers(cx, Machine::Source).await?;
-        let there = all.iter().any(|container| container.name == cx.spec.tunnel.name);
-        Ok(there.then_some(Effect::RemoveTunnel).into_iter().collect())
-    })),
-    patience: |_| Patience { every_ms: 200, limit_ms: 30_000 },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let all = ask::containers(cx, Machine::Source).await?;
+            let there = all
+                .iter()
+                .any(|container| container.name == cx.spec.tunnel.name);
+            Ok(there.then_some(Effect::RemoveTunnel).into_iter().collect())
+        })
+    }),
+    patience: |_| Patience {
+        every_ms: 200,
+        limit_ms: 30_000,
+    },
     waits: false,
 };
 
@@ -48,43 +64,60 @@ async fn following(cx: &Cx<'_>) -> Result<Edited, StepError> {
     let refused = |error: crate::edit::EditError| edit_refused(&error.in_file(&path));
     let primary = format!("{} {}", cx.spec.tunnel.name, cx.spec.tunnel.port);
     // DNS writes a fixture when it starts; a read-only replica would refuse, and DNS would end itself for ever.
-    let mut settings = vec![("replicaof", primary), ("replica-read-only", "no".to_owned())];
+    let mut settings = vec![
+        ("replicaof", primary),
+        ("replica-read-only", "no".to_owned()),
+    ];
     if let Some(password) = redis_conf::get(&was.content, "requirepass").map_err(refused)? {
         settings.push(("masterauth", password.args.join(" ")));
     }
-    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let edit = redis_conf::set(&was.content, &settings, &marker(cx, "")?).map_err(refused)?;
-    Ok(Edited { was: Some(was), becomes: edit.after })
+    Ok(Edited {
+        was: Some(was),
+        becomes: edit.after,
+    })
 }
 
 pub(crate) const CONF: ProcedureStep = ProcedureStep {
     id: "replica/redis-conf",
     enters: State::Replica,
     title: "make replication outlast a restart of source's Redis",
-    probe: |cx| Box::pin(async move {
-        let edited = following(cx).await?;
-        let now = edited.was.map(|file| file.content);
-        Ok(if now.as_deref() == Some(edited.becomes.as_str()) {
-            Probe::holds()
-        } else {
-            Probe::absent("source's redis.conf does not name the tunnel")
+    probe: |cx| {
+        Box::pin(async move {
+            let edited = following(cx).await?;
+            let now = edited.was.map(|file| file.content);
+            Ok(if now.as_deref() == Some(edited.becomes.as_str()) {
+                Probe::holds()
+            } else {
+                Probe::absent("source's redis.conf does not name the tunnel")
+            })
+        })
+    },
+    before: |cx| Box::pin(async move { keep(&following(cx).await?) }),
+    plan: |cx| {
+        Box::pin(async move {
+            let edited = following(cx).await?;
+            Ok(vec![Effect::WriteFile {
+                machine: Machine::Source,
+                path: cx.spec.path(Machine::Source, &cx.spec.redis.conf),
+                content: edited.becomes,
+                mode: 0o644,
+                expect: edited
+                    .was
+                    .map_or(Expect::Absent, |file| Expect::Content(file.content)),
+            }])
+        })
+    },
+    undo: Undo::Run(|cx, before| {
+        Box::pin(async move {
+            let path = cx.spec.path(Machine::Source, &cx.spec.redis.conf);
+            restore(cx, Machine::Source, path, &read_back(before)?).await
         })
     }),
-    before: |cx| Box::pin(async move { keep(&following(cx).await?) }),
-    plan: |cx| Box::pin(async move {
-        let edited = following(cx).await?;
-        Ok(vec![Effect::WriteFile {
-            machine: Machine::Source,
-            path: cx.spec.path(Machine::Source, &cx.spec.redis.conf),
-            content: edited.becomes,
-            mode: 0o644,
-            expect: edited.was.map_or(Expect::Absent, |file| Expect::Content(file.content)),
-        }])
-    }),
-    undo: Undo::Run(|cx, before| Box::pin(async move {
-        let path = cx.spec.path(Machine::Source, &cx.spec.redis.conf);
-        restore(cx, Machine::Source, path, &read_back(before)?).await
-    })),
     patience: at_once,
     waits: false,
 };
@@ -97,54 +130,74 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
     id: "replica/attach",
     enters: State::Replica,
     title: "make source's Redis follow dest's, and wait until it has caught up",
-    probe: |cx| Box::pin(async move {
-        let dest = ask::redis(cx, Machine::Dest).await?;
-        let source = ask::redis(cx, Machine::Source).await?;
-        let following = source.primary.as_deref() == Some(primary(cx).as_str());
-        // A full resync wipes source's copy: it must never follow a dest that holds less than was proven.
-        let proven: serde_json::Value = cx.evidence("synced/data-equal")?;
-        let keys = proven.get("keys").and_then(serde_json::Value::as_u64).unwrap_or_default();
-        if !following && (dest.role != "master" || dest.loading || dest.keys < keys) {
-            return Ok(Refusal {
+    probe: |cx| {
+        Box::pin(async move {
+            let dest = ask::redis(cx, Machine::Dest).await?;
+            let source = ask::redis(cx, Machine::Source).await?;
+            let following = source.primary.as_deref() == Some(primary(cx).as_str());
+            // A full resync wipes source's copy: it must never follow a dest that holds less than was proven.
+            let proven: serde_json::Value = cx.evidence("synced/data-equal")?;
+            let keys = proven
+                .get("keys")
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or_default();
+            if !following && (dest.role != "master" || dest.loading || dest.keys < keys) {
+                return Ok(Refusal {
                 what: "Redis on dest".to_owned(),
                 found: format!("role {}, {} keys{}", dest.role, dest.keys, if dest.loading { ", loading" } else { "" }),
                 expected: format!("a primary with at least the {keys} keys that were proven equal"),
                 hint: "source would be wiped by following it: find out what happened to dest's data first".to_owned(),
             }
             .into());
-        }
-        Ok(if !following {
-            Probe::absent("source's Redis does not follow dest's")
-        } else if !source.link_up {
-            Probe::absent("the replication link is not up yet")
-        } else {
-            Probe::Holds(json!({ "offset": source.offset }))
+            }
+            Ok(if !following {
+                Probe::absent("source's Redis does not follow dest's")
+            } else if !source.link_up {
+                Probe::absent("the replication link is not up yet")
+            } else {
+                Probe::Holds(json!({ "offset": source.offset }))
+            })
         })
-    }),
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let machine = Machine::Source;
-        let mut effects = Vec::new();
-        if cx.spec.redis.password.is_some() {
-            effects.push(Effect::RedisPrimaryPassword { machine });
-        }
-        effects.push(Effect::RedisSet { machine, name: "replica-read-only".to_owned(), value: "no".to_owned() });
-        let primary = Some((cx.spec.tunnel.name.clone(), cx.spec.tunnel.port));
-        effects.push(Effect::ReplicaOf { machine, primary });
-        Ok(effects)
-    }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let machine = Machine::Source;
-        let following = ask::redis(cx, machine).await?.role != "master";
-        Ok(if following {
-            vec![
-                Effect::ReplicaOf { machine, primary: None },
-                Effect::RedisSet { machine, name: "replica-read-only".to_owned(), value: "yes".to_owned() },
-            ]
-        } else {
-            Vec::new()
+    plan: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            let mut effects = Vec::new();
+            if cx.spec.redis.password.is_some() {
+                effects.push(Effect::RedisPrimaryPassword { machine });
+            }
+            effects.push(Effect::RedisSet {
+                machine,
+                name: "replica-read-only".to_owned(),
+                value: "no".to_owned(),
+            });
+            let primary = Some((cx.spec.tunnel.name.clone(), cx.spec.tunnel.port));
+            effects.push(Effect::ReplicaOf { machine, primary });
+            Ok(effects)
         })
-    })),
+    },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            let following = ask::redis(cx, machine).await?.role != "master";
+            Ok(if following {
+                vec![
+                    Effect::ReplicaOf {
+                        machine,
+                        primary: None,
+                    },
+                    Effect::RedisSet {
+                        machine,
+                        name: "replica-read-only".to_owned(),
+                        value: "yes".to_owned(),
+                    },
+                ]
+            } else {
+                Vec::new()
+            })
+        })
+    }),
     patience: until_replicated,
     waits: false,
 };
@@ -153,25 +206,54 @@ pub(crate) const PROVE: ProcedureStep = ProcedureStep {
     id: "replica/canary",
     enters: State::Replica,
     title: "write a canary on dest, read it on source and ask source's DNS for it",
-    probe: |cx| Box::pin(async move {
-        let user = canary(cx, "r");
-        let seen = ask::redis_get(cx, Machine::Source, format!("{user}:server")).await?;
-        if seen != Some(canary_core(cx)) {
-            return Ok(Probe::absent("source's Redis has not seen the canary"));
-        }
-        let dns = ask::dns(cx, Machine::Source, format!("{user}.{}", cx.spec.domain), "CNAME").await?;
-        let known = dns.answers.iter().any(|answer| answer.contains(&canary_core(cx)));
-        Ok(if known { Probe::holds() } else { Probe::absent("source's DNS does not answer for the canary") })
-    }),
+    probe: |cx| {
+        Box::pin(async move {
+            let user = canary(cx, "r");
+            let seen = ask::redis_get(cx, Machine::Source, format!("{user}:server")).await?;
+            if seen != Some(canary_core(cx)) {
+                return Ok(Probe::absent("source's Redis has not seen the canary"));
+            }
+            let dns = ask::dns(
+                cx,
+                Machine::Source,
+                format!("{user}.{}", cx.spec.domain),
+                "CNAME",
+            )
+            .await?;
+            let known = dns
+                .answers
+                .iter()
+                .any(|answer| answer.contains(&canary_core(cx)));
+            Ok(if known {
+                Probe::holds()
+            } else {
+                Probe::absent("source's DNS does not answer for the canary")
+            })
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        Ok(vec![Effect::RedisCanary { machine: Machine::Dest, user: canary(cx, "r"), core: canary_core(cx) }])
+    plan: |cx| {
+        Box::pin(async move {
+            Ok(vec![Effect::RedisCanary {
+                machine: Machine::Dest,
+                user: canary(cx, "r"),
+                core: canary_core(cx),
+            }])
+        })
+    },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let gone = matches!(canary_gone(cx, "r").await?, Probe::Holds(_));
+            let keys = keys_of(&canary(cx, "r"));
+            Ok((!gone)
+                .then_some(Effect::RedisDelete {
+                    machine: Machine::Dest,
+                    keys,
+                })
+                .into_iter()
+                .collect())
+        })
     }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let gone = matches!(canary_gone(cx, "r").await?, Probe::Holds(_));
-        let keys = keys_of(&canary(cx, "r"));
-        Ok((!gone).then_some(Effect::RedisDelete { machine: Machine::Dest, keys }).into_iter().collect())
-    })),
     patience: until_replicated,
     waits: false,
 };
@@ -182,9 +264,14 @@ pub(crate) const CLEAN: ProcedureStep = ProcedureStep {
     title: "remove the canary",
     probe: |cx| Box::pin(canary_gone(cx, "r")),
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        Ok(vec![Effect::RedisDelete { machine: Machine::Dest, keys: keys_of(&canary(cx, "r")) }])
-    }),
+    plan: |cx| {
+        Box::pin(async move {
+            Ok(vec![Effect::RedisDelete {
+                machine: Machine::Dest,
+                keys: keys_of(&canary(cx, "r")),
+            }])
+        })
+    },
     undo: Undo::Nothing("the canary is gone"),
     patience: at_once,
     waits: false,

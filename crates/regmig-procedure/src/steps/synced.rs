@@ -9,7 +9,10 @@ use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, Refusal, Undo};
 use serde_json::json;
 
-use super::{are_down, are_up, at_once, cold, launched, no_effects, nothing, policies, policy_of, until_healthy};
+use super::{
+    are_down, are_up, at_once, cold, launched, no_effects, nothing, policies, policy_of,
+    until_healthy,
+};
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::spec::Spec;
@@ -23,26 +26,41 @@ pub(crate) const PASS: ProcedureStep = ProcedureStep {
     id: "synced/last-pass",
     enters: State::Synced,
     title: "copy the last changes; both Redis are stopped",
-    probe: |cx| Box::pin(async move {
-        Ok(match ask::file(cx, Machine::Dest, pass_marker(cx)).await? {
-            Some(_) => Probe::holds(),
-            None => Probe::absent("the last changes are not copied yet"),
+    probe: |cx| {
+        Box::pin(async move {
+            Ok(match ask::file(cx, Machine::Dest, pass_marker(cx)).await? {
+                Some(_) => Probe::holds(),
+                None => Probe::absent("the last changes are not copied yet"),
+            })
+        })
+    },
+    before: nothing,
+    plan: |cx| {
+        Box::pin(async move {
+            let machine = Machine::Dest;
+            let path = pass_marker(cx);
+            Ok(vec![
+                Effect::LastPass { checksum: false },
+                Effect::WriteFile {
+                    machine,
+                    path,
+                    content: "done\n".to_owned(),
+                    mode: 0o600,
+                    expect: Expect::Any,
+                },
+            ])
+        })
+    },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let (machine, path) = (Machine::Dest, pass_marker(cx));
+            let there = ask::file(cx, machine, path.clone()).await?.is_some();
+            Ok(there
+                .then_some(Effect::RemoveFile { machine, path })
+                .into_iter()
+                .collect())
         })
     }),
-    before: nothing,
-    plan: |cx| Box::pin(async move {
-        let machine = Machine::Dest;
-        let path = pass_marker(cx);
-        Ok(vec![
-            Effect::LastPass { checksum: false },
-            Effect::WriteFile { machine, path, content: "done\n".to_owned(), mode: 0o600, expect: Expect::Any },
-        ])
-    }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let (machine, path) = (Machine::Dest, pass_marker(cx));
-        let there = ask::file(cx, machine, path.clone()).await?.is_some();
-        Ok(there.then_some(Effect::RemoveFile { machine, path }).into_iter().collect())
-    })),
     patience: at_once,
     waits: false,
 };
@@ -51,30 +69,42 @@ pub(crate) const FILES: ProcedureStep = ProcedureStep {
     id: "synced/files-equal",
     enters: State::Synced,
     title: "prove by SHA-256 that both data folders hold the same files",
-    probe: |cx| Box::pin(async move {
-        for machine in Machine::BOTH {
-            // Checksums of files prove nothing about a Redis that is running on them.
-            let redis = [cx.spec.stack.redis.clone()];
-            if let Err(found) = are_down(&ask::services(cx, machine).await?, &redis) {
-                return Ok(Refusal {
+    probe: |cx| {
+        Box::pin(async move {
+            for machine in Machine::BOTH {
+                // Checksums of files prove nothing about a Redis that is running on them.
+                let redis = [cx.spec.stack.redis.clone()];
+                if let Err(found) = are_down(&ask::services(cx, machine).await?, &redis) {
+                    return Ok(Refusal {
                     what: format!("Redis on {machine}"),
                     found,
                     expected: "a Redis that is stopped and will stay so".to_owned(),
                     hint: "somebody started it in the cold window: type `regmig rollback --to warm`".to_owned(),
                 }
                 .into());
+                }
             }
-        }
-        let of = |machine| ask::sums(cx, machine, cx.spec.data(machine));
-        let (source, dest) = futures::future::join(of(Machine::Source), of(Machine::Dest)).await;
-        let (source, dest) = (source?, dest?);
-        if source == dest {
-            return Ok(Probe::Holds(json!({ "files": source.len() })));
-        }
-        let differ = source.iter().filter(|(name, sum)| dest.get(*name) != Some(sum)).map(|(name, _)| name.as_str());
-        let extra = dest.keys().filter(|name| !source.contains_key(*name)).map(String::as_str);
-        Ok(Probe::Absent(format!("these files differ: {}", differ.chain(extra).collect::<Vec<_>>().join(", "))))
-    }),
+            let of = |machine| ask::sums(cx, machine, cx.spec.data(machine));
+            let (source, dest) =
+                futures::future::join(of(Machine::Source), of(Machine::Dest)).await;
+            let (source, dest) = (source?, dest?);
+            if source == dest {
+                return Ok(Probe::Holds(json!({ "files": source.len() })));
+            }
+            let differ = source
+                .iter()
+                .filter(|(name, sum)| dest.get(*name) != Some(sum))
+                .map(|(name, _)| name.as_str());
+            let extra = dest
+                .keys()
+                .filter(|name| !source.contains_key(*name))
+                .map(String::as_str);
+            Ok(Probe::Absent(format!(
+                "these files differ: {}",
+                differ.chain(extra).collect::<Vec<_>>().join(", ")
+            )))
+        })
+    },
     before: nothing,
     plan: |_| Box::pin(async { Ok(vec![Effect::LastPass { checksum: true }]) }),
     undo: Undo::Nothing("dest's data folder is emptied by the undo of warm/passes"),
@@ -86,58 +116,90 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
     id: "synced/start",
     enters: State::Synced,
     title: "start both Redis, dest's services but nginx, and source's DNS",
-    probe: |cx| Box::pin(async move {
-        let stack = &cx.spec.stack;
-        let dest = ask::services(cx, Machine::Dest).await?;
-        let mut wanted = stack.writers();
-        wanted.extend([stack.redis.clone(), stack.dns.clone()]);
-        if let Err(missing) = are_up(&dest, &wanted) {
-            return Ok(Probe::Absent(format!("on dest, {missing}")));
-        }
-        let source = ask::services(cx, Machine::Source).await?;
-        if let Err(missing) = are_up(&source, &[stack.redis.clone(), stack.dns.clone()]) {
-            return Ok(Probe::Absent(format!("on source, {missing}")));
-        }
-        for machine in Machine::BOTH {
-            match ask::redis(cx, machine).await {
-                Ok(redis) if !redis.loading => {}
-                Ok(_) => return Ok(Probe::Absent(format!("Redis on {machine} still loads its data"))),
-                Err(error) => return Ok(Probe::Absent(error.chain().join(": "))),
+    probe: |cx| {
+        Box::pin(async move {
+            let stack = &cx.spec.stack;
+            let dest = ask::services(cx, Machine::Dest).await?;
+            let mut wanted = stack.writers();
+            wanted.extend([stack.redis.clone(), stack.dns.clone()]);
+            if let Err(missing) = are_up(&dest, &wanted) {
+                return Ok(Probe::Absent(format!("on dest, {missing}")));
             }
-        }
-        Ok(Probe::holds())
-    }),
+            let source = ask::services(cx, Machine::Source).await?;
+            if let Err(missing) = are_up(&source, &[stack.redis.clone(), stack.dns.clone()]) {
+                return Ok(Probe::Absent(format!("on source, {missing}")));
+            }
+            for machine in Machine::BOTH {
+                match ask::redis(cx, machine).await {
+                    Ok(redis) if !redis.loading => {}
+                    Ok(_) => {
+                        return Ok(Probe::Absent(format!(
+                            "Redis on {machine} still loads its data"
+                        )));
+                    }
+                    Err(error) => return Ok(Probe::Absent(error.chain().join(": "))),
+                }
+            }
+            Ok(Probe::holds())
+        })
+    },
     before: nothing,
-    plan: |cx| Box::pin(async move {
-        let stack = &cx.spec.stack;
-        let mut services = stack.writers();
-        services.push(stack.dns.clone());
-        // A reboot of dest shall bring its services back, but not its nginx: nobody accepts writes yet.
-        let mut policies = dest_policies(cx)?;
-        policies.insert(stack.nginx.clone(), "no".to_owned());
-        Ok(vec![
-            Effect::RestartPolicy { machine: Machine::Dest, policies },
-            Effect::Together(vec![
-                Effect::Start { machine: Machine::Dest, services: vec![stack.redis.clone()] },
-                Effect::Start { machine: Machine::Source, services: vec![stack.redis.clone()] },
-            ]),
-            Effect::Together(vec![
-                Effect::Start { machine: Machine::Dest, services },
-                Effect::Start { machine: Machine::Source, services: vec![stack.dns.clone()] },
-            ]),
-        ])
+    plan: |cx| {
+        Box::pin(async move {
+            let stack = &cx.spec.stack;
+            let mut services = stack.writers();
+            services.push(stack.dns.clone());
+            // A reboot of dest shall bring its services back, but not its nginx: nobody accepts writes yet.
+            let mut policies = dest_policies(cx)?;
+            policies.insert(stack.nginx.clone(), "no".to_owned());
+            Ok(vec![
+                Effect::RestartPolicy {
+                    machine: Machine::Dest,
+                    policies,
+                },
+                Effect::Together(vec![
+                    Effect::Start {
+                        machine: Machine::Dest,
+                        services: vec![stack.redis.clone()],
+                    },
+                    Effect::Start {
+                        machine: Machine::Source,
+                        services: vec![stack.redis.clone()],
+                    },
+                ]),
+                Effect::Together(vec![
+                    Effect::Start {
+                        machine: Machine::Dest,
+                        services,
+                    },
+                    Effect::Start {
+                        machine: Machine::Source,
+                        services: vec![stack.dns.clone()],
+                    },
+                ]),
+            ])
+        })
+    },
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let machine = Machine::Dest;
+            let all = cx.spec.stack.all();
+            if are_down(&ask::services(cx, machine).await?, &all).is_ok() {
+                return Ok(Vec::new());
+            }
+            Ok(vec![
+                Effect::RestartPolicy {
+                    machine,
+                    policies: policies(&all, "no"),
+                },
+                Effect::Stop {
+                    machine,
+                    services: all,
+                    within_s: cx.spec.limits.stop_s,
+                },
+            ])
+        })
     }),
-    undo: Undo::Run(|cx, _| Box::pin(async move {
-        let machine = Machine::Dest;
-        let all = cx.spec.stack.all();
-        if are_down(&ask::services(cx, machine).await?, &all).is_ok() {
-            return Ok(Vec::new());
-        }
-        Ok(vec![
-            Effect::RestartPolicy { machine, policies: policies(&all, "no") },
-            Effect::Stop { machine, services: all, within_s: cx.spec.limits.stop_s },
-        ])
-    })),
     patience: until_healthy,
     waits: false,
 };
@@ -146,8 +208,16 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
 pub(crate) fn dest_policies(
     cx: &Cx<'_>,
 ) -> Result<std::collections::BTreeMap<String, String>, regmig_core::step::StepError> {
-    let found = launched::dest_before(cx)?.map(|before| before.services).unwrap_or_default();
-    Ok(cx.spec.stack.all().into_iter().map(|service| (service.clone(), policy_of(&found, &service))).collect())
+    let found = launched::dest_before(cx)?
+        .map(|before| before.services)
+        .unwrap_or_default();
+    Ok(cx
+        .spec
+        .stack
+        .all()
+        .into_iter()
+        .map(|service| (service.clone(), policy_of(&found, &service)))
+        .collect())
 }
 
 /// The restart policies that source's containers shall have once it proxies: as found, but nothing that writes.
@@ -156,22 +226,38 @@ pub(crate) fn source_policies(
 ) -> Result<std::collections::BTreeMap<String, String>, regmig_core::step::StepError> {
     let found = cold::source_before(cx)?;
     let writers = cx.spec.stack.writers();
-    let policy = |service: &String| if writers.contains(service) { "no".to_owned() } else { policy_of(&found, service) };
-    Ok(cx.spec.stack.all().into_iter().map(|service| (service.clone(), policy(&service))).collect())
+    let policy = |service: &String| {
+        if writers.contains(service) {
+            "no".to_owned()
+        } else {
+            policy_of(&found, service)
+        }
+    };
+    Ok(cx
+        .spec
+        .stack
+        .all()
+        .into_iter()
+        .map(|service| (service.clone(), policy(&service)))
+        .collect())
 }
 
 pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
     id: "synced/data-equal",
     enters: State::Synced,
     title: "prove by a digest of every key, value and expiry that both Redis hold the same data",
-    probe: |cx| Box::pin(async move {
-        let (source, dest) =
-            futures::future::join(ask::digest(cx, Machine::Source), ask::digest(cx, Machine::Dest)).await;
-        let (source, dest) = (source?, dest?);
-        if source.sum == dest.sum && source.keys == dest.keys {
-            return Ok(Probe::Holds(json!({ "keys": dest.keys, "sum": dest.sum })));
-        }
-        Ok(Refusal {
+    probe: |cx| {
+        Box::pin(async move {
+            let (source, dest) = futures::future::join(
+                ask::digest(cx, Machine::Source),
+                ask::digest(cx, Machine::Dest),
+            )
+            .await;
+            let (source, dest) = (source?, dest?);
+            if source.sum == dest.sum && source.keys == dest.keys {
+                return Ok(Probe::Holds(json!({ "keys": dest.keys, "sum": dest.sum })));
+            }
+            Ok(Refusal {
             what: "the data of source and dest".to_owned(),
             found: format!("{} keys ({}) and {} keys ({})", source.keys, source.sum, dest.keys, dest.sum),
             expected: "the same keys, values and expiries".to_owned(),
@@ -179,11 +265,15 @@ pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
                 .to_owned(),
         }
         .into())
-    }),
+        })
+    },
     before: nothing,
     plan: no_effects,
     undo: Undo::Nothing("it only looks"),
-    patience: |_: &Spec| Patience { every_ms: 100, limit_ms: 0 },
+    patience: |_: &Spec| Patience {
+        every_ms: 100,
+        limit_ms: 0,
+    },
     waits: false,
 };
 
@@ -191,13 +281,15 @@ pub(crate) const HEALTHY: ProcedureStep = ProcedureStep {
     id: "synced/healthy",
     enters: State::Synced,
     title: "see dest's register and DNS answer for a user",
-    probe: |cx| Box::pin(async move {
-        let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-        Ok(match answers(cx, Machine::Dest, &known).await {
-            Ok(()) => Probe::holds(),
-            Err(missing) => Probe::Absent(missing),
+    probe: |cx| {
+        Box::pin(async move {
+            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
+            Ok(match answers(cx, Machine::Dest, &known).await {
+                Ok(()) => Probe::holds(),
+                Err(missing) => Probe::Absent(missing),
+            })
         })
-    }),
+    },
     before: nothing,
     plan: no_effects,
     undo: Undo::Nothing("it only looks"),
@@ -206,21 +298,44 @@ pub(crate) const HEALTHY: ProcedureStep = ProcedureStep {
 };
 
 /// The register and DNS of a machine know a user.
-pub(crate) async fn answers(cx: &Cx<'_>, machine: Machine, known: &preflight::Evidence) -> Result<(), String> {
+pub(crate) async fn answers(
+    cx: &Cx<'_>,
+    machine: Machine,
+    known: &preflight::Evidence,
+) -> Result<(), String> {
     let words = |error: regmig_core::step::StepError| error.chain().join(": ");
-    let http = ask::register(cx, machine, format!("/{}/server", known.user)).await.map_err(words)?;
-    if http.status != 302 || !http.location.as_deref().is_some_and(|at| at.contains(&known.core)) {
-        return Err(format!("the register on {machine} answers {} for {}, not 302 to {}", http.status, known.user, known.core));
+    let http = ask::register(cx, machine, format!("/{}/server", known.user))
+        .await
+        .map_err(words)?;
+    if http.status != 302
+        || !http
+            .location
+            .as_deref()
+            .is_some_and(|at| at.contains(&known.core))
+    {
+        return Err(format!(
+            "the register on {machine} answers {} for {}, not 302 to {}",
+            http.status, known.user, known.core
+        ));
     }
-    let soa = ask::dns(cx, machine, cx.spec.domain.clone(), "SOA").await.map_err(words)?;
+    let soa = ask::dns(cx, machine, cx.spec.domain.clone(), "SOA")
+        .await
+        .map_err(words)?;
     if soa.answers.is_empty() {
-        return Err(format!("DNS on {machine} answers {} without a SOA", soa.rcode));
+        return Err(format!(
+            "DNS on {machine} answers {} without a SOA",
+            soa.rcode
+        ));
     }
     // Names under five characters are not looked up by the platform's DNS.
     if known.user.len() >= 5 {
         let name = format!("{}.{}", known.user, cx.spec.domain);
         let dns = ask::dns(cx, machine, name, "CNAME").await.map_err(words)?;
-        if !dns.answers.iter().any(|answer| answer.contains(known.core.trim_end_matches('.'))) {
+        if !dns
+            .answers
+            .iter()
+            .any(|answer| answer.contains(known.core.trim_end_matches('.')))
+        {
             return Err(format!("DNS on {machine} does not know {} yet", known.user));
         }
     }

@@ -21,13 +21,24 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
         ));
     }
     let world = configured.world(&Bars::new())?;
-    let cx = Cx { spec: &configured.spec, world: &*world, past: &cursor };
+    let cx = Cx {
+        spec: &configured.spec,
+        world: &*world,
+        past: &cursor,
+    };
     let (checks, _) = preflight::checks(&cx).await?;
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["", "what", "found", "expected"]);
+    table
+        .load_style(NOTHING)
+        .set_header(["", "what", "found", "expected"]);
     for check in &checks {
         let mark = if check.ok { "ok" } else { "NO" };
-        table.add_row([mark, check.what.as_str(), check.found.as_str(), check.expected.as_str()]);
+        table.add_row([
+            mark,
+            check.what.as_str(),
+            check.found.as_str(),
+            check.expected.as_str(),
+        ]);
     }
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     if table.width().is_none() {

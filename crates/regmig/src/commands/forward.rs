@@ -82,7 +82,9 @@ fn refuse_drift(
     for (step, probe) in seen {
         // Steps whose truth passes by design say so themselves, by holding or by asking to be planned again.
         match probe {
-            Ok(Probe::Conflict(refusal)) => lines.push(format!("{step}: {refusal}\n    hint: {}", refusal.hint)),
+            Ok(Probe::Conflict(refusal)) => {
+                lines.push(format!("{step}: {refusal}\n    hint: {}", refusal.hint))
+            }
             Ok(Probe::Holds(_) | Probe::Absent(_)) => {}
             Err(error) => lines.push(format!("{step}: {}", error.chain().join(": "))),
         }
@@ -98,18 +100,28 @@ fn refuse_drift(
 }
 
 /// Prints how a run ended.
-pub(super) async fn tell(session: &mut Session, outcome: &Outcome, begun: Instant) -> Result<Code, Problem> {
+pub(super) async fn tell(
+    session: &mut Session,
+    outcome: &Outcome,
+    begun: Instant,
+) -> Result<Code, Problem> {
     let elapsed = span(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
     Ok(match outcome {
         Outcome::Reached(state) => {
-            render::say(&format!("\nThe migration is at `{state}`: {}. This run took {elapsed}.", state.meaning()));
+            render::say(&format!(
+                "\nThe migration is at `{state}`: {}. This run took {elapsed}.",
+                state.meaning()
+            ));
             if *state < State::Finalized {
                 render::say(&format!("Next: {}", session.configured.command("resume")));
             }
             Code::Done
         }
         Outcome::RolledBack(state) => {
-            render::say(&format!("\nThe migration is back at `{state}`: {}. This took {elapsed}.", state.meaning()));
+            render::say(&format!(
+                "\nThe migration is back at `{state}`: {}. This took {elapsed}.",
+                state.meaning()
+            ));
             Code::Done
         }
         Outcome::Stopped(state) => {
@@ -129,19 +141,50 @@ pub(super) async fn tell(session: &mut Session, outcome: &Outcome, begun: Instan
         }
         Outcome::Halted { step, failure } => {
             let open = |step: &&procedure::ProcedureStep| !session.cursor.is_reached(step.id);
-            let steps = procedure::steps(session.configured.spec.strategy).iter().filter(open);
-            let mut left: Vec<String> = steps.map(|step| format!("{}: {}", step.id, step.title)).collect();
+            let steps = procedure::steps(session.configured.spec.strategy)
+                .iter()
+                .filter(open);
+            let mut left: Vec<String> = steps
+                .map(|step| format!("{}: {}", step.id, step.title))
+                .collect();
             if left.len() > SHOWN {
                 let more = left.len() - SHOWN;
                 left.truncate(SHOWN);
                 left.push(format!("and {more} steps after these"));
             }
-            explain(session, "halted", step, failure, &left, &status::next_commands(&session.configured, &session.cursor)).await;
-            if failure.outcome_unknown { Code::OutcomeUnknown } else { Code::Halted }
+            explain(
+                session,
+                "halted",
+                step,
+                failure,
+                &left,
+                &status::next_commands(&session.configured, &session.cursor),
+            )
+            .await;
+            if failure.outcome_unknown {
+                Code::OutcomeUnknown
+            } else {
+                Code::Halted
+            }
         }
-        Outcome::Stuck { step, failure, undone, left } => {
-            render::complain(&format!("undone so far: {}", if undone.is_empty() { "nothing".to_owned() } else { undone.join(", ") }));
-            let next = vec![(session.configured.command("resume"), "goes on with the rollback".to_owned())];
+        Outcome::Stuck {
+            step,
+            failure,
+            undone,
+            left,
+        } => {
+            render::complain(&format!(
+                "undone so far: {}",
+                if undone.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    undone.join(", ")
+                }
+            ));
+            let next = vec![(
+                session.configured.command("resume"),
+                "goes on with the rollback".to_owned(),
+            )];
             explain(session, "stuck", step, failure, left, &next).await;
             Code::Stuck
         }
@@ -164,7 +207,11 @@ async fn explain(
         truth: &truth.lines(),
         not_done,
         next,
-        evidence: &format!("{} (`{}`)", session.configured.store.display(), session.configured.command("journal")),
+        evidence: &format!(
+            "{} (`{}`)",
+            session.configured.store.display(),
+            session.configured.command("journal")
+        ),
     };
     render::complain(&told.text());
 }

@@ -15,11 +15,19 @@ pub(super) fn run(cli: &Cli, json: bool) -> Result<Code, Problem> {
         if json {
             render::say(&serde_json::to_string(record).unwrap_or_default());
         } else {
-            render::say(&format!("{:>4}  {}  {}", record.seq, time(record.at_ms), words(&record.event)));
+            render::say(&format!(
+                "{:>4}  {}  {}",
+                record.seq,
+                time(record.at_ms),
+                words(&record.event)
+            ));
         }
     }
     if contents.torn > 0 {
-        render::complain(&format!("note: {} bytes of a torn last record follow", contents.torn));
+        render::complain(&format!(
+            "note: {} bytes of a torn last record follow",
+            contents.torn
+        ));
     }
     Ok(Code::Done)
 }
@@ -35,10 +43,16 @@ fn words(event: &Event) -> String {
         Event::RollbackBegun { to } => format!("rollback to `{to}` began"),
         Event::UndoStarted { step } => format!("undo of {step} started"),
         Event::Undone { step } => format!("{step} undone"),
-        Event::UndoFailed { step, failure } => format!("undo of {step} FAILED: {}", failure.chain.join(": ")),
+        Event::UndoFailed { step, failure } => {
+            format!("undo of {step} FAILED: {}", failure.chain.join(": "))
+        }
         Event::RollbackEnded { to } => format!("rollback to `{to}` ended"),
         Event::Probed { from_ms, to_ms } => {
-            format!("regmig asked both DNS servers for every user from {} to {}", time(*from_ms), time(*to_ms))
+            format!(
+                "regmig asked both DNS servers for every user from {} to {}",
+                time(*from_ms),
+                time(*to_ms)
+            )
         }
     }
 }

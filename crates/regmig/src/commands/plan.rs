@@ -24,15 +24,29 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
     }
     let world = configured.world(&Bars::new())?;
     let spec = &configured.spec;
-    let cx = Cx { spec, world: &*world, past: &cursor };
+    let cx = Cx {
+        spec,
+        world: &*world,
+        past: &cursor,
+    };
     let mut state = None;
     for step in procedure::steps(spec.strategy) {
         if state != Some(step.enters) {
             state = Some(step.enters);
-            let writes = step.enters.writes().map_or("nobody".to_owned(), |machine| machine.to_string());
-            render::say(&format!("\n== {} (then {writes} accepts writes)", step.enters));
+            let writes = step
+                .enters
+                .writes()
+                .map_or("nobody".to_owned(), |machine| machine.to_string());
+            render::say(&format!(
+                "\n== {} (then {writes} accepts writes)",
+                step.enters
+            ));
         }
-        let done = if cursor.is_reached(step.id) { " [done]" } else { "" };
+        let done = if cursor.is_reached(step.id) {
+            " [done]"
+        } else {
+            ""
+        };
         render::say(&format!("{}: {}{done}", step.id, step.title));
         if !done.is_empty() {
             continue;
@@ -46,7 +60,10 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
                     render::say("    looks only");
                 }
             }
-            Err(error) => render::say(&format!("    decided when it is reached: {}", error.chain().join(": "))),
+            Err(error) => render::say(&format!(
+                "    decided when it is reached: {}",
+                error.chain().join(": ")
+            )),
         }
         match step.undo {
             Undo::Never(reason) => render::say(&format!("    no undo: {reason}")),
@@ -66,14 +83,29 @@ fn imagined(configured: &Configured) -> Cursor {
         spec_digest: configured.spec.digest(),
         spec: serde_json::Value::Null,
     };
-    let record = Record { seq: 0, at_ms: 0, event: Event::Begun(Box::new(begun)) };
+    let record = Record {
+        seq: 0,
+        at_ms: 0,
+        event: Event::Begun(Box::new(begun)),
+    };
     Cursor::fold([&record]).unwrap_or_default()
 }
 
 async fn show(world: &World, effect: &Effect) {
     render::say(&format!("    {effect}"));
-    let Effect::WriteFile { machine, path, content, .. } = effect else { return };
-    let query = Query::File { machine: *machine, path: path.clone() };
+    let Effect::WriteFile {
+        machine,
+        path,
+        content,
+        ..
+    } = effect
+    else {
+        return;
+    };
+    let query = Query::File {
+        machine: *machine,
+        path: path.clone(),
+    };
     let before = match world.observe(&query).await {
         Ok(Answer::File(file)) => file.map(|file| file.content).unwrap_or_default(),
         _ => String::new(),
@@ -99,7 +131,10 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
-        assert_eq!(without_secrets("+masterauth hunter2 # regmig"), "+masterauth (not shown)");
+        assert_eq!(
+            without_secrets("+masterauth hunter2 # regmig"),
+            "+masterauth (not shown)"
+        );
         assert_eq!(without_secrets(" port 6379"), " port 6379");
     }
 }

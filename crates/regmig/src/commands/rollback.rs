@@ -32,7 +32,9 @@ pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<C
         )));
     }
     let steps = procedure::steps(session.configured.spec.strategy);
-    let from = session.cursor.state(procedure::order(session.configured.spec.strategy));
+    let from = session
+        .cursor
+        .state(procedure::order(session.configured.spec.strategy));
     let mut lines = Vec::new();
     for step in rollback_plan(steps, &session.cursor, to)? {
         let how = match step.undo {
@@ -46,7 +48,10 @@ pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<C
         (Some(before), Some(after)) if before == after => "no outage",
         _ => "a short outage",
     };
-    render::say(&format!("Back from `{from}` to `{to}`: {cost}; no acknowledged write is at risk.\n{}", lines.join("\n")));
+    render::say(&format!(
+        "Back from `{from}` to `{to}`: {cost}; no acknowledged write is at risk.\n{}",
+        lines.join("\n")
+    ));
     if plan {
         render::say("Nothing was changed.");
         return Ok(Code::Done);

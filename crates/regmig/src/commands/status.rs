@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use regmig_core::cursor::{Cursor, Direction};
-use regmig_core::engine::rollback_plan;
 use regmig_core::effect::{Answer, Query};
+use regmig_core::engine::rollback_plan;
 use regmig_core::facts::{Container, RedisState};
 use regmig_core::machine::Machine;
 use regmig_core::port::Observe as _;
@@ -47,9 +47,12 @@ struct Seen {
 
 /// Looks at both machines.
 pub(crate) async fn truth(spec: &Spec, world: &World) -> Truth {
-    let (source, dest) = futures::future::join(see(world, Machine::Source), see(world, Machine::Dest)).await;
+    let (source, dest) =
+        futures::future::join(see(world, Machine::Source), see(world, Machine::Dest)).await;
     let tunnel = source.containers.as_ref().ok().and_then(|all| {
-        all.iter().find(|container| container.name == spec.tunnel.name).map(|container| container.state.clone())
+        all.iter()
+            .find(|container| container.name == spec.tunnel.name)
+            .map(|container| container.state.clone())
     });
     Truth {
         source,
@@ -76,7 +79,10 @@ async fn see(world: &World, machine: Machine) -> Seen {
         Seen { containers, redis }
     });
     looked.await.unwrap_or_else(|_| Seen {
-        containers: Err(format!("{machine} did not answer within {} s", PATIENCE.as_secs())),
+        containers: Err(format!(
+            "{machine} did not answer within {} s",
+            PATIENCE.as_secs()
+        )),
         redis: None,
     })
 }
@@ -91,7 +97,8 @@ impl Truth {
 
     fn runs(&self, machine: Machine, service: &str) -> bool {
         self.seen(machine).containers.as_ref().is_ok_and(|all| {
-            all.iter().any(|container| container.service.as_deref() == Some(service) && container.runs())
+            all.iter()
+                .any(|container| container.service.as_deref() == Some(service) && container.runs())
         })
     }
 
@@ -99,7 +106,9 @@ impl Truth {
     pub(crate) fn writers(&self) -> Vec<Machine> {
         Machine::BOTH
             .into_iter()
-            .filter(|machine| self.runs(*machine, &self.register) && self.runs(*machine, &self.nginx))
+            .filter(|machine| {
+                self.runs(*machine, &self.register) && self.runs(*machine, &self.nginx)
+            })
             .collect()
     }
 
@@ -111,17 +120,30 @@ impl Truth {
             match &seen.containers {
                 Err(reason) => lines.push(format!("{machine}: not known, {reason}")),
                 Ok(_) => {
-                    let up: Vec<&str> =
-                        self.services.iter().filter(|name| self.runs(machine, name)).map(String::as_str).collect();
-                    let up = if up.is_empty() { "nothing of the stack runs".to_owned() } else { format!("{} run", up.join(", ")) };
+                    let up: Vec<&str> = self
+                        .services
+                        .iter()
+                        .filter(|name| self.runs(machine, name))
+                        .map(String::as_str)
+                        .collect();
+                    let up = if up.is_empty() {
+                        "nothing of the stack runs".to_owned()
+                    } else {
+                        format!("{} run", up.join(", "))
+                    };
                     let redis = seen.redis.as_ref().map_or(String::new(), |redis| {
-                        format!("; Redis {} as {}, {} keys", redis.version, redis.role, redis.keys)
+                        format!(
+                            "; Redis {} as {}, {} keys",
+                            redis.version, redis.role, redis.keys
+                        )
                     });
                     lines.push(format!("{machine}: {up}{redis}"));
                 }
             }
         }
-        let reachable = Machine::BOTH.iter().all(|machine| self.seen(*machine).containers.is_ok());
+        let reachable = Machine::BOTH
+            .iter()
+            .all(|machine| self.seen(*machine).containers.is_ok());
         lines.push(match self.writers().as_slice() {
             _ if !reachable => "writes: not known while a machine is out of reach".to_owned(),
             [] => "writes: no machine accepts them".to_owned(),
@@ -140,11 +162,15 @@ impl Truth {
     fn replication(&self) -> Option<String> {
         let source = self.source.redis.as_ref()?;
         let primary = source.primary.as_ref()?;
-        let lag = self.lag().map_or(String::new(), |lag| format!(", {lag} bytes behind"));
+        let lag = self
+            .lag()
+            .map_or(String::new(), |lag| format!(", {lag} bytes behind"));
         Some(if source.link_up {
             format!("replication: source follows {primary}, link up{lag}")
         } else {
-            format!("replication: ALARM, source follows {primary} but the link is DOWN; source's DNS grows stale")
+            format!(
+                "replication: ALARM, source follows {primary} but the link is DOWN; source's DNS grows stale"
+            )
         })
     }
 
@@ -193,17 +219,26 @@ pub(crate) fn next_commands(configured: &Configured, cursor: &Cursor) -> Vec<(St
     let state = cursor.state(procedure::order(configured.spec.strategy));
     let mut next = Vec::new();
     if let Some(after) = state.next() {
-        next.push((configured.command("resume"), format!("goes on, to `{after}` first")));
+        next.push((
+            configured.command("resume"),
+            format!("goes on, to `{after}` first"),
+        ));
     }
     next.push((configured.command("status"), "shows this again".to_owned()));
     // The states in which clients are served, nearest first; in between nobody would want to rest.
     let back = State::ALL.into_iter().rev().find(|to| {
         *to < state.next().unwrap_or(state)
-            && matches!(to, State::Start | State::Warm | State::Proxy | State::Replica)
+            && matches!(
+                to,
+                State::Start | State::Warm | State::Proxy | State::Replica
+            )
             && rollback_plan(steps, cursor, *to).is_ok_and(|undone| !undone.is_empty())
     });
     if let Some(to) = back {
-        next.push((configured.command(&format!("rollback --to {to}")), format!("returns to `{to}`")));
+        next.push((
+            configured.command(&format!("rollback --to {to}")),
+            format!("returns to `{to}`"),
+        ));
     }
     next
 }
@@ -212,7 +247,11 @@ pub(super) async fn run(cli: &Cli, as_json: bool, offline: bool) -> Result<Code,
     let configured = Configured::load(cli)?;
     let (_, cursor) = configured.read()?;
     let state = cursor.state(procedure::order(configured.spec.strategy));
-    let world = if offline { None } else { Some(configured.world(&Bars::new())?) };
+    let world = if offline {
+        None
+    } else {
+        Some(configured.world(&Bars::new())?)
+    };
     let truth = match &world {
         Some(world) => Some(truth(&configured.spec, world).await),
         None => None,
@@ -222,18 +261,40 @@ pub(super) async fn run(cli: &Cli, as_json: bool, offline: bool) -> Result<Code,
         Some(world) if state == State::Verified => Some(quiet(&configured, world, &cursor).await),
         _ => None,
     };
-    let view = View { configured: &configured, cursor: &cursor, state, running, truth, quiet };
-    render::say(&if as_json { view.json().to_string() } else { view.text() });
+    let view = View {
+        configured: &configured,
+        cursor: &cursor,
+        state,
+        running,
+        truth,
+        quiet,
+    };
+    render::say(&if as_json {
+        view.json().to_string()
+    } else {
+        view.text()
+    });
     Ok(Code::Done)
 }
 
-async fn quiet(configured: &Configured, world: &World, cursor: &Cursor) -> Result<drained::Quiet, String> {
-    let cx = Cx { spec: &configured.spec, world, past: cursor };
+async fn quiet(
+    configured: &Configured,
+    world: &World,
+    cursor: &Cursor,
+) -> Result<drained::Quiet, String> {
+    let cx = Cx {
+        spec: &configured.spec,
+        world,
+        past: cursor,
+    };
     let looked = tokio::time::timeout(PATIENCE, drained::quiet(&cx)).await;
     match looked {
         Ok(Ok(quiet)) => Ok(quiet),
         Ok(Err(error)) => Err(error.chain().join(": ")),
-        Err(_) => Err(format!("source did not answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!(
+            "source did not answer within {} s",
+            PATIENCE.as_secs()
+        )),
     }
 }
 
@@ -267,12 +328,21 @@ impl View<'_> {
     fn commands(&self) -> Vec<(String, String)> {
         if self.cursor.begun().is_none() {
             return vec![
-                (self.configured.command("check"), "looks at both machines".to_owned()),
-                (self.configured.command("run"), "begins the migration".to_owned()),
+                (
+                    self.configured.command("check"),
+                    "looks at both machines".to_owned(),
+                ),
+                (
+                    self.configured.command("run"),
+                    "begins the migration".to_owned(),
+                ),
             ];
         }
         if let Direction::Back(to) = self.cursor.direction() {
-            return vec![(self.configured.command("resume"), format!("goes on with the rollback to `{to}`"))];
+            return vec![(
+                self.configured.command("resume"),
+                format!("goes on with the rollback to `{to}`"),
+            )];
         }
         next_commands(self.configured, self.cursor)
     }
@@ -280,20 +350,43 @@ impl View<'_> {
     fn text(&self) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12} {value}\n"));
-        let id = self.cursor.begun().map_or("none has begun", |begun| begun.id.as_str());
-        line("migration", format!("{id}, of {}", self.configured.spec.domain));
-        let since = self.since_ms().map_or(String::new(), |at| format!(", since {}", time(at)));
+        let id = self
+            .cursor
+            .begun()
+            .map_or("none has begun", |begun| begun.id.as_str());
+        line(
+            "migration",
+            format!("{id}, of {}", self.configured.spec.domain),
+        );
+        let since = self
+            .since_ms()
+            .map_or(String::new(), |at| format!(", since {}", time(at)));
         line("state", format!("{}{since}", self.state));
         line("", self.state.meaning().to_owned());
         line("direction", self.direction());
-        let writes = self.state.writes().map_or("nobody".to_owned(), |machine| machine.to_string());
+        let writes = self
+            .state
+            .writes()
+            .map_or("nobody".to_owned(), |machine| machine.to_string());
         line("writes", format!("{writes}, in this state"));
-        line("process", if self.running { "a regmig is at work" } else { "no regmig is at work" }.to_owned());
+        line(
+            "process",
+            if self.running {
+                "a regmig is at work"
+            } else {
+                "no regmig is at work"
+            }
+            .to_owned(),
+        );
         if let Some((step, at)) = self.cursor.in_progress() {
             line("step", format!("{step}, started {}", time(at)));
         }
         if let Some((step, failure)) = self.cursor.failure() {
-            let word = if self.cursor.is_stuck() { "STUCK" } else { "failed" };
+            let word = if self.cursor.is_stuck() {
+                "STUCK"
+            } else {
+                "failed"
+            };
             line(word, format!("{step}: {}", failure.chain.join(": ")));
             if let Some(hint) = &failure.hint {
                 line("hint", hint.replace('\n', "\n             "));
@@ -308,7 +401,13 @@ impl View<'_> {
             Some(Ok(quiet)) => {
                 let last = quiet.served.last_ms.map_or("none".to_owned(), time);
                 let hour = quiet.served.last_hour;
-                line("quiet", format!("last request {last}, {hour} in the last hour, {} left", span(quiet.left_ms)));
+                line(
+                    "quiet",
+                    format!(
+                        "last request {last}, {hour} in the last hour, {} left",
+                        span(quiet.left_ms)
+                    ),
+                );
             }
             Some(Err(reason)) => line("quiet", format!("not known: {reason}")),
             None => {}
@@ -317,14 +416,20 @@ impl View<'_> {
             line("next", format!("{next}: {}", next.meaning()));
         }
         for (index, (command, why)) in self.commands().into_iter().enumerate() {
-            line(if index == 0 { "type" } else { "" }, format!("{command:<34} {why}"));
+            line(
+                if index == 0 { "type" } else { "" },
+                format!("{command:<34} {why}"),
+            );
         }
         text.truncate(text.trim_end().len());
         text
     }
 
     fn json(&self) -> Value {
-        let failure = self.cursor.failure().map(|(step, failure)| json!({ "step": step, "failure": failure }));
+        let failure = self
+            .cursor
+            .failure()
+            .map(|(step, failure)| json!({ "step": step, "failure": failure }));
         json!({
             "format": FORMAT,
             "migration": self.cursor.begun().map(|begun| begun.id.clone()),

@@ -20,8 +20,13 @@ const NAMED: usize = 20;
 
 pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
     let mut session = Session::open(cli, true)?;
-    let state = session.cursor.state(procedure::order(session.configured.spec.strategy));
-    if state < State::Warm || state == State::Finalized || session.cursor.direction() != regmig_core::cursor::Direction::Forward {
+    let state = session
+        .cursor
+        .state(procedure::order(session.configured.spec.strategy));
+    if state < State::Warm
+        || state == State::Finalized
+        || session.cursor.direction() != regmig_core::cursor::Direction::Forward
+    {
         return Err(Problem::refused(format!(
             "error: found the migration at `{state}`; expected both Redis to hold the data, from `synced` on"
         )));
@@ -37,13 +42,26 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
             render::say(&format!("  {key}"));
         }
     }
-    let compared = session.world.observe(&Query::CompareAnswers { sample: None }).await?;
+    let compared = session
+        .world
+        .observe(&Query::CompareAnswers { sample: None })
+        .await?;
     if let Answer::Compared(compared) = compared {
         if session.cursor.begun().is_some() {
             // Recorded, so that these questions are not taken for clients when source is to be quiet.
-            let event = Event::Probed { from_ms: compared.from_ms, to_ms: compared.to_ms };
-            let record = Record { seq: session.cursor.next_seq(), at_ms: compared.to_ms, event };
-            session.store.append(&record).map_err(regmig_core::engine::EngineError::from)?;
+            let event = Event::Probed {
+                from_ms: compared.from_ms,
+                to_ms: compared.to_ms,
+            };
+            let record = Record {
+                seq: session.cursor.next_seq(),
+                at_ms: compared.to_ms,
+                event,
+            };
+            session
+                .store
+                .append(&record)
+                .map_err(regmig_core::engine::EngineError::from)?;
         }
         render::say(&format!(
             "DNS: {} questions about {} users, {} answers differ.",
@@ -62,7 +80,13 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
 /// Keys that differ, and still do a moment later: what merely lags is no difference.
 async fn differing_keys(session: &Session) -> Result<BTreeSet<String>, Problem> {
     let limit = 10_000;
-    let names = |found: regmig_redis::Differences| found.named.into_iter().map(|key| key.key).collect::<BTreeSet<_>>();
+    let names = |found: regmig_redis::Differences| {
+        found
+            .named
+            .into_iter()
+            .map(|key| key.key)
+            .collect::<BTreeSet<_>>()
+    };
     let first = names(session.world.differing_keys(limit).await?);
     if first.is_empty() {
         return Ok(first);

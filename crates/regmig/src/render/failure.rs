@@ -28,11 +28,28 @@ impl Told<'_> {
                 }
             }
         };
-        section("What failed", &self.failure.chain.iter().enumerate().map(|(depth, line)| {
-            if depth == 0 { line.clone() } else { format!("because: {line}") }
-        }).collect::<Vec<_>>());
+        section(
+            "What failed",
+            &self
+                .failure
+                .chain
+                .iter()
+                .enumerate()
+                .map(|(depth, line)| {
+                    if depth == 0 {
+                        line.clone()
+                    } else {
+                        format!("because: {line}")
+                    }
+                })
+                .collect::<Vec<_>>(),
+        );
         if let Some(effect) = &self.failure.effect {
-            let unknown = if self.failure.outcome_unknown { " (it may have taken place)" } else { "" };
+            let unknown = if self.failure.outcome_unknown {
+                " (it may have taken place)"
+            } else {
+                ""
+            };
             section("While", &[format!("{effect}{unknown}")]);
         }
         section("What is true now", self.truth);
@@ -40,7 +57,14 @@ impl Told<'_> {
         if let Some(hint) = &self.failure.hint {
             section("Hint", std::slice::from_ref(hint));
         }
-        section("Safe to type", &self.next.iter().map(|(command, why)| format!("{command:<38} {why}")).collect::<Vec<_>>());
+        section(
+            "Safe to type",
+            &self
+                .next
+                .iter()
+                .map(|(command, why)| format!("{command:<38} {why}"))
+                .collect::<Vec<_>>(),
+        );
         section("Evidence", &[self.evidence.to_owned()]);
         text
     }

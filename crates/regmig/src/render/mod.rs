@@ -21,10 +21,16 @@ pub(crate) fn complain(line: &str) {
 /// Asks yes or no; no where there is no terminal to ask.
 pub(crate) fn ask(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {
-        complain(&format!("{question} There is no terminal to ask: type the command again with --yes to agree."));
+        complain(&format!(
+            "{question} There is no terminal to ask: type the command again with --yes to agree."
+        ));
         return false;
     }
-    dialoguer::Confirm::new().with_prompt(question).default(false).interact().unwrap_or(false)
+    dialoguer::Confirm::new()
+        .with_prompt(question)
+        .default(false)
+        .interact()
+        .unwrap_or(false)
 }
 
 /// A diagnostic with its snippet, coloured where that can be seen.
@@ -41,9 +47,15 @@ pub(crate) fn diagnostic(diagnostic: impl miette::Diagnostic + Send + Sync + 'st
 pub(crate) fn failed_checks(failed: &[&Check]) -> String {
     let mut text = String::from("error: the migration cannot start; nothing was changed");
     for check in failed {
-        text.push_str(&format!("\n  {}: found {}; expected {}", check.what, check.found, check.expected));
+        text.push_str(&format!(
+            "\n  {}: found {}; expected {}",
+            check.what, check.found, check.expected
+        ));
         if !check.hint.is_empty() {
-            text.push_str(&format!("\n    hint: {}", check.hint.replace('\n', "\n    ")));
+            text.push_str(&format!(
+                "\n    hint: {}",
+                check.hint.replace('\n', "\n    ")
+            ));
         }
     }
     text
@@ -52,7 +64,10 @@ pub(crate) fn failed_checks(failed: &[&Check]) -> String {
 /// A time as people read it, in their own zone.
 pub(crate) fn time(ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(ms) {
-        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(at) => at
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
         Err(_) => format!("{ms} ms"),
     }
 }

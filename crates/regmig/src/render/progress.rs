@@ -1,8 +1,8 @@
 //! Progress of long work: bars on a terminal, a line now and then elsewhere.
 
 use std::io::IsTerminal as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -20,7 +20,9 @@ pub(crate) struct Bars {
 
 impl Bars {
     pub(crate) fn new() -> Self {
-        Self { bars: std::io::stderr().is_terminal().then(MultiProgress::new) }
+        Self {
+            bars: std::io::stderr().is_terminal().then(MultiProgress::new),
+        }
     }
 
     pub(crate) fn progress(&self) -> Arc<dyn Progress> {
@@ -41,12 +43,18 @@ impl Progress for Bars {
         match &self.bars {
             Some(bars) => {
                 let bar = bars.add(ProgressBar::new(0));
-                let style = ProgressStyle::with_template("           {prefix} {wide_bar} {percent:>3} % {msg}");
+                let style = ProgressStyle::with_template(
+                    "           {prefix} {wide_bar} {percent:>3} % {msg}",
+                );
                 bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 bar.set_prefix(what.to_owned());
                 Box::new(Bar(bar))
             }
-            None => Box::new(Plain { what: what.to_owned(), begun: Instant::now(), said: AtomicU64::new(0) }),
+            None => Box::new(Plain {
+                what: what.to_owned(),
+                begun: Instant::now(),
+                said: AtomicU64::new(0),
+            }),
         }
     }
 }

@@ -22,14 +22,23 @@ impl Report for Lines {
         let line = match note {
             Note::Step { id, title } => format!("{now}  {id}: {title}"),
             Note::Acting(effect) => format!("           {effect}"),
-            Note::Waiting(what) => format!("           waiting: {}", what.replace('\n', "\n           ")),
-            Note::Again { reason, after_ms } => format!("           again in {}: {reason}", span(i64::try_from(after_ms).unwrap_or(0))),
+            Note::Waiting(what) => format!(
+                "           waiting: {}",
+                what.replace('\n', "\n           ")
+            ),
+            Note::Again { reason, after_ms } => format!(
+                "           again in {}: {reason}",
+                span(i64::try_from(after_ms).unwrap_or(0))
+            ),
             Note::Reached { id, ms } => format!("{now}  {id} holds after {}", span(ms)),
             Note::Entered(state) => format!("{now}  == {state}: {}", state.meaning()),
             Note::Failed { id, .. } => format!("{now}  {id} FAILED"),
             Note::Undoing { id, title } => format!("{now}  undoing {id}: {title}"),
             Note::Undone { id, nothing: None } => format!("{now}  {id} is undone"),
-            Note::Undone { id, nothing: Some(reason) } => format!("{now}  {id}: nothing to undo, {reason}"),
+            Note::Undone {
+                id,
+                nothing: Some(reason),
+            } => format!("{now}  {id}: nothing to undo, {reason}"),
         };
         self.bars.say(&line);
     }

@@ -24,29 +24,68 @@ impl World {
             Effect::Together(effects) => {
                 // All of them end before the first error is told: none may land later unnoticed.
                 let answers = join_all(effects.iter().map(|effect| self.act(effect))).await;
-                return answers.into_iter().collect::<Result<_, _>>().map(Answer::Each);
+                return answers
+                    .into_iter()
+                    .collect::<Result<_, _>>()
+                    .map(Answer::Each);
             }
-            Effect::WriteFile { machine, path, content, mode, expect } => {
+            Effect::WriteFile {
+                machine,
+                path,
+                content,
+                mode,
+                expect,
+            } => {
                 let site = self.site(*machine);
                 let write = FileWrite::new(path, content.clone().into_bytes());
                 // An existing file keeps its mode and owner.
-                let write = if site.host.read_file(path).await?.is_some() { write } else { write.mode(*mode) };
+                let write = if site.host.read_file(path).await?.is_some() {
+                    write
+                } else {
+                    write.mode(*mode)
+                };
                 site.write(write, expect).await?;
             }
-            Effect::RestoreFile { machine, path, state, expect } => {
+            Effect::RestoreFile {
+                machine,
+                path,
+                state,
+                expect,
+            } => {
                 self.site(*machine).restore(path, state, expect).await?;
             }
             Effect::RemoveFile { machine, path } => {
-                self.site(*machine).host.remove_file(path, &regmig_ssh::Expect::Any).await?;
+                self.site(*machine)
+                    .host
+                    .remove_file(path, &regmig_ssh::Expect::Any)
+                    .await?;
             }
             Effect::MakeFolder { machine, path } => self.site(*machine).make_folder(path).await?,
-            Effect::RemoveFolder { machine, path } => self.site(*machine).remove_folder(path).await?,
-            Effect::SetAside { machine, path, aside } => self.site(*machine).set_aside(path, aside).await?,
-            Effect::PutBack { machine, path, aside } => self.site(*machine).put_back(path, aside).await?,
+            Effect::RemoveFolder { machine, path } => {
+                self.site(*machine).remove_folder(path).await?
+            }
+            Effect::SetAside {
+                machine,
+                path,
+                aside,
+            } => self.site(*machine).set_aside(path, aside).await?,
+            Effect::PutBack {
+                machine,
+                path,
+                aside,
+            } => self.site(*machine).put_back(path, aside).await?,
             Effect::EmptyFolder { machine, path } => self.site(*machine).empty_folder(path).await?,
             Effect::StartStack { machine } => self.site(*machine).start_stack().await?,
-            Effect::Recreate { machine, services, start } => {
-                let mut arguments = if *start { vec!["up", "-d", "--no-deps"] } else { vec!["up", "--no-start"] };
+            Effect::Recreate {
+                machine,
+                services,
+                start,
+            } => {
+                let mut arguments = if *start {
+                    vec!["up", "-d", "--no-deps"]
+                } else {
+                    vec!["up", "--no-start"]
+                };
                 arguments.extend(services.iter().map(String::as_str));
                 self.site(*machine).compose(&arguments).await?;
             }
@@ -54,52 +93,106 @@ impl World {
                 self.site(*machine).compose(&["down"]).await?;
             }
             Effect::Start { machine, services } => self.site(*machine).start(services).await?,
-            Effect::Stop { machine, services, within_s } => {
-                self.site(*machine).stop(services, Duration::from_secs(*within_s)).await?;
+            Effect::Stop {
+                machine,
+                services,
+                within_s,
+            } => {
+                self.site(*machine)
+                    .stop(services, Duration::from_secs(*within_s))
+                    .await?;
             }
-            Effect::RestartPolicy { machine, policies } => self.site(*machine).restart_policies(policies).await?,
+            Effect::RestartPolicy { machine, policies } => {
+                self.site(*machine).restart_policies(policies).await?
+            }
             Effect::TestNginx { machine, main } => self.site(*machine).test_nginx(main).await?,
             Effect::PauseWrites { machine, ms } => {
-                self.site(*machine).redis.pause_writes(Duration::from_millis(*ms)).await?;
+                self.site(*machine)
+                    .redis
+                    .pause_writes(Duration::from_millis(*ms))
+                    .await?;
             }
             Effect::Unpause { machine } => self.site(*machine).redis.unpause().await?,
             Effect::ShutdownSave { machine } => self.site(*machine).shutdown_save().await?,
             Effect::Snapshot { machine } => {
                 let limit = Duration::from_secs(spec.limits.bulk_s);
-                self.site(*machine).redis.save_and_wait(&mut |_| {}, limit).await?;
+                self.site(*machine)
+                    .redis
+                    .save_and_wait(&mut |_| {}, limit)
+                    .await?;
             }
             Effect::Backup { machine, data, to } => self.site(*machine).back_up(data, to).await?,
-            Effect::ReplicaOf { machine, primary: Some((host, port)) } => {
+            Effect::ReplicaOf {
+                machine,
+                primary: Some((host, port)),
+            } => {
                 self.site(*machine).redis.replica_of(host, *port).await?;
             }
-            Effect::ReplicaOf { machine, primary: None } => self.site(*machine).redis.replica_of_no_one().await?,
-            Effect::RedisSet { machine, name, value } => self.site(*machine).redis.config_set(name, value).await?,
+            Effect::ReplicaOf {
+                machine,
+                primary: None,
+            } => self.site(*machine).redis.replica_of_no_one().await?,
+            Effect::RedisSet {
+                machine,
+                name,
+                value,
+            } => self.site(*machine).redis.config_set(name, value).await?,
             Effect::RedisPrimaryPassword { machine } => {
                 if let Some(password) = &self.password {
-                    self.site(*machine).redis.config_set_secret("masterauth", password).await?;
+                    self.site(*machine)
+                        .redis
+                        .config_set_secret("masterauth", password)
+                        .await?;
                 }
             }
             Effect::RedisDelete { machine, keys } => {
                 let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
                 self.site(*machine).redis.del(&keys).await?;
             }
-            Effect::RedisCanary { machine, user, core } => {
-                self.site(*machine).redis.write_atomically(&canary(user, core)).await?;
+            Effect::RedisCanary {
+                machine,
+                user,
+                core,
+            } => {
+                self.site(*machine)
+                    .redis
+                    .write_atomically(&canary(user, core))
+                    .await?;
             }
-            Effect::RegisterCanary { machine, user, core } => self.register_canary(*machine, user, core).await?,
-            Effect::MakeKey { machine, path, kind, comment } => {
+            Effect::RegisterCanary {
+                machine,
+                user,
+                core,
+            } => self.register_canary(*machine, user, core).await?,
+            Effect::MakeKey {
+                machine,
+                path,
+                kind,
+                comment,
+            } => {
                 self.site(*machine).make_key(path, kind, comment).await?;
             }
-            Effect::WarmUp { below_bytes, passes } => {
-                return self.warm_up(*below_bytes, *passes).await.map(Answer::Passes);
+            Effect::WarmUp {
+                below_bytes,
+                passes,
+            } => {
+                return self
+                    .warm_up(*below_bytes, *passes)
+                    .await
+                    .map(Answer::Passes);
             }
             Effect::LastPass { checksum } => {
-                return self.last_pass(*checksum).await.map(|pass| Answer::Passes(vec![pass]));
+                return self
+                    .last_pass(*checksum)
+                    .await
+                    .map(|pass| Answer::Passes(vec![pass]));
             }
             Effect::StartTunnel => self.start_tunnel().await?,
             Effect::ProveTunnel => self.prove_tunnel().await?,
             Effect::RemoveTunnel => self.remove_tunnel().await?,
-            Effect::Run { command } => run(command, Duration::from_secs(spec.limits.command_s)).await?,
+            Effect::Run { command } => {
+                run(command, Duration::from_secs(spec.limits.command_s)).await?
+            }
         }
         Ok(Answer::Nothing)
     }
@@ -112,10 +205,21 @@ fn canary(user: &str, core: &str) -> Vec<Write> {
     vec![
         Write::HSet {
             key: format!("{user}:users"),
-            fields: [field("username", user), field("email", &email), field("id", user)].into(),
+            fields: [
+                field("username", user),
+                field("email", &email),
+                field("id", user),
+            ]
+            .into(),
         },
-        Write::Set { key: format!("{user}:server"), value: core.to_owned() },
-        Write::Set { key: format!("{email}:email"), value: user.to_owned() },
+        Write::Set {
+            key: format!("{user}:server"),
+            value: core.to_owned(),
+        },
+        Write::Set {
+            key: format!("{email}:email"),
+            value: user.to_owned(),
+        },
     ]
 }
 
@@ -125,7 +229,14 @@ impl Site {
         let script = "cd \"$1\" && exec sh -c \"$2\" </dev/null";
         let root = &self.spec.machine(self.machine).root;
         let limit = Duration::from_secs(self.spec.limits.healthy_s);
-        self.script("the start command", script, &[root, &self.spec.stack.start], limit).await.map(|_| ())
+        self.script(
+            "the start command",
+            script,
+            &[root, &self.spec.stack.start],
+            limit,
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn test_nginx(&self, main: &str) -> Result<(), PortError> {
@@ -135,7 +246,10 @@ impl Site {
             return Ok(());
         }
         let words = format!("{}{}", result.stdout, result.stderr);
-        Err(PortError::refused(format!("nginx -t -c {main} on {}", self.machine), words.trim().to_owned()))
+        Err(PortError::refused(
+            format!("nginx -t -c {main} on {}", self.machine),
+            words.trim().to_owned(),
+        ))
     }
 
     /// Has Redis save and end, and sees its container stopped.
@@ -144,8 +258,15 @@ impl Site {
         if !container.runs() {
             return Ok(());
         }
-        self.redis.shutdown_save(Duration::from_secs(self.spec.limits.bulk_s)).await?;
-        self.docker.stop(&container.name, Duration::from_secs(self.spec.limits.stop_s)).await
+        self.redis
+            .shutdown_save(Duration::from_secs(self.spec.limits.bulk_s))
+            .await?;
+        self.docker
+            .stop(
+                &container.name,
+                Duration::from_secs(self.spec.limits.stop_s),
+            )
+            .await
     }
 
     async fn make_key(&self, path: &str, kind: &str, comment: &str) -> Result<(), PortError> {
@@ -160,7 +281,9 @@ mv -T -- "$path.new" "$path"
 mv -T -- "$path.new.pub" "$path.pub"
 sync -f "$path""#;
         let limit = Duration::from_secs(120);
-        self.script("making a key pair", script, &[path, kind, comment], limit).await.map(|_| ())
+        self.script("making a key pair", script, &[path, kind, comment], limit)
+            .await
+            .map(|_| ())
     }
 }
 
@@ -176,8 +299,16 @@ async fn run(command: &[String], limit: Duration) -> Result<(), PortError> {
         regmig_ssh::Limits::default(),
     );
     let Some((program, arguments)) = command.split_first() else {
-        return Err(PortError::Refused { what: "running a command without a program".to_owned(), source: None });
+        return Err(PortError::Refused {
+            what: "running a command without a program".to_owned(),
+            source: None,
+        });
     };
-    let command = Command::new(program).args(arguments.iter().cloned()).time_limit(limit);
-    host.exec(&command).await?.success_or_refused(what).map(|_| ())
+    let command = Command::new(program)
+        .args(arguments.iter().cloned())
+        .time_limit(limit);
+    host.exec(&command)
+        .await?
+        .success_or_refused(what)
+        .map(|_| ())
 }

@@ -40,30 +40,47 @@ impl Site {
         let mut last = None;
         // A copy of an AOF that is being appended to may end in half a record; the next copy will not.
         for _ in 0..4 {
-            let output = self.script("copying the data folder", COPY, &[data, to], limit).await?;
-            match self.check_copy(&format!("{to}.part/data"), &output.stdout_text(), limit).await {
+            let output = self
+                .script("copying the data folder", COPY, &[data, to], limit)
+                .await?;
+            match self
+                .check_copy(&format!("{to}.part/data"), &output.stdout_text(), limit)
+                .await
+            {
                 Ok(()) => {
-                    self.script("sealing the backup", SEAL, &[to, MANIFEST], limit).await?;
+                    self.script("sealing the backup", SEAL, &[to, MANIFEST], limit)
+                        .await?;
                     return Ok(());
                 }
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| PortError::Refused { what: "checking the backup".to_owned(), source: None }))
+        Err(last.unwrap_or_else(|| PortError::Refused {
+            what: "checking the backup".to_owned(),
+            source: None,
+        }))
     }
 
     /// Has Redis's own tools read the copy, in a container without a network.
-    async fn check_copy(&self, folder: &str, names: &str, limit: Duration) -> Result<(), PortError> {
+    async fn check_copy(
+        &self,
+        folder: &str,
+        names: &str,
+        limit: Duration,
+    ) -> Result<(), PortError> {
         let image = self.container(&self.spec.stack.redis).await?.image;
         for name in names.lines() {
-            let tool = if name.ends_with(".aof.manifest") || (name.ends_with(".aof") && !name.contains('/')) {
+            let tool = if name.ends_with(".aof.manifest")
+                || (name.ends_with(".aof") && !name.contains('/'))
+            {
                 "redis-check-aof"
             } else if name.ends_with(".rdb") && !name.contains('/') && !name.starts_with("temp-") {
                 "redis-check-rdb"
             } else {
                 continue;
             };
-            let script = format!("command -v {tool} >/dev/null || exit 0; exec {tool} \"/backup/$1\"");
+            let script =
+                format!("command -v {tool} >/dev/null || exit 0; exec {tool} \"/backup/$1\"");
             let check = ContainerSpec::new(&image, "regmig-check")
                 .entrypoint(["sh", "-c"])
                 .command([script.as_str(), "sh", name])

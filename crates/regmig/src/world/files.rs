@@ -11,8 +11,7 @@ use regmig_ssh::FileWrite;
 use super::site::Site;
 
 /// Prints bytes and number of the files beneath a folder, or nothing where there is none.
-const FOLDER: &str =
-    r#"[ -d "$1" ] || exit 0; find "$1" -type f -printf '%s\n' | awk '{ bytes += $1; files++ } END { print bytes+0, files+0 }'"#;
+const FOLDER: &str = r#"[ -d "$1" ] || exit 0; find "$1" -type f -printf '%s\n' | awk '{ bytes += $1; files++ } END { print bytes+0, files+0 }'"#;
 
 const SUMS: &str = r#"cd "$1" && find . -type f -print0 | sort -z | xargs -0 -r sha256sum -b --"#;
 
@@ -45,9 +44,12 @@ const EMPTY: &str = r#"[ ! -d "$1" ] || find "$1" -mindepth 1 -delete"#;
 
 impl Site {
     pub(super) async fn file(&self, path: &str) -> Result<Option<facts::FileState>, PortError> {
-        let Some(file) = self.host.read_file(path).await? else { return Ok(None) };
-        let content = String::from_utf8(file.content)
-            .map_err(|error| PortError::refused(format!("reading {path} on {} as text", self.machine), error))?;
+        let Some(file) = self.host.read_file(path).await? else {
+            return Ok(None);
+        };
+        let content = String::from_utf8(file.content).map_err(|error| {
+            PortError::refused(format!("reading {path} on {} as text", self.machine), error)
+        })?;
         Ok(Some(facts::FileState {
             content,
             mode: file.mode,
@@ -58,7 +60,10 @@ impl Site {
     }
 
     pub(super) async fn write(&self, write: FileWrite, expect: &Expect) -> Result<(), PortError> {
-        self.host.write_file(&write.expect(expectation(expect))).await.map(|_| ())
+        self.host
+            .write_file(&write.expect(expectation(expect)))
+            .await
+            .map(|_| ())
     }
 
     pub(super) async fn restore(
@@ -79,17 +84,28 @@ impl Site {
 
     pub(super) async fn folder(&self, path: &str) -> Result<Option<facts::FolderState>, PortError> {
         let text = self.look("measuring a folder", FOLDER, &[path]).await?;
-        let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap_or_default());
-        Ok(numbers.next().map(|bytes| facts::FolderState { bytes, files: numbers.next().unwrap_or_default() }))
+        let mut numbers = text
+            .split_whitespace()
+            .map(|number| number.parse().unwrap_or_default());
+        Ok(numbers.next().map(|bytes| facts::FolderState {
+            bytes,
+            files: numbers.next().unwrap_or_default(),
+        }))
     }
 
     pub(super) async fn sums(&self, path: &str) -> Result<BTreeMap<String, String>, PortError> {
         let text = self.look("checksumming files", SUMS, &[path]).await?;
-        Ok(text.lines().filter_map(|line| line.split_once(" *")).map(|(sum, name)| (name.into(), sum.into())).collect())
+        Ok(text
+            .lines()
+            .filter_map(|line| line.split_once(" *"))
+            .map(|(sum, name)| (name.into(), sum.into()))
+            .collect())
     }
 
     pub(super) async fn users_at_rest(&self, path: &str) -> Result<u64, PortError> {
-        let text = self.look("looking for users in files", USERS, &[path]).await?;
+        let text = self
+            .look("looking for users in files", USERS, &[path])
+            .await?;
         Ok(text.trim().parse().unwrap_or_default())
     }
 
@@ -106,16 +122,20 @@ impl Site {
     }
 
     pub(super) async fn set_aside(&self, path: &str, aside: &str) -> Result<(), PortError> {
-        self.quick("setting a folder aside", SET_ASIDE, &[path, aside]).await
+        self.quick("setting a folder aside", SET_ASIDE, &[path, aside])
+            .await
     }
 
     pub(super) async fn put_back(&self, path: &str, aside: &str) -> Result<(), PortError> {
-        self.quick("putting a folder back", PUT_BACK, &[path, aside]).await
+        self.quick("putting a folder back", PUT_BACK, &[path, aside])
+            .await
     }
 
     async fn quick(&self, what: &str, script: &str, arguments: &[&str]) -> Result<(), PortError> {
         let limit = Duration::from_secs(self.spec.limits.command_s);
-        self.script(what, script, arguments, limit).await.map(|_| ())
+        self.script(what, script, arguments, limit)
+            .await
+            .map(|_| ())
     }
 }
 

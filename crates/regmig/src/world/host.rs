@@ -23,7 +23,9 @@ ss -Htuln 2>/dev/null | awk '{print "listen=" $1 " " $5}'
 
 /// Milliseconds since the epoch by this machine's clock.
 pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -34,7 +36,11 @@ impl Site {
             Reach::Ssh(ssh) => Ok(ssh.user.clone()),
             Reach::Local { .. } => {
                 let command = Command::new("id").arg("-un").sudo(Sudo::Never).query();
-                let output = self.host.exec(&command).await?.success_or_refused("asking who regmig runs as")?;
+                let output = self
+                    .host
+                    .exec(&command)
+                    .await?
+                    .success_or_refused("asking who regmig runs as")?;
                 Ok(output.stdout_text().trim().to_owned())
             }
         }
@@ -43,10 +49,19 @@ impl Site {
     /// That user's home folder.
     pub(super) async fn home(&self) -> Result<String, PortError> {
         let user = self.login_user().await?;
-        let home = self.look("looking for a home folder", "getent passwd \"$1\" | cut -d: -f6", &[&user]).await?;
+        let home = self
+            .look(
+                "looking for a home folder",
+                "getent passwd \"$1\" | cut -d: -f6",
+                &[&user],
+            )
+            .await?;
         match home.trim() {
             "" => {
-                let what = format!("looking for the home folder of {user} on {}: there is none", self.machine);
+                let what = format!(
+                    "looking for the home folder of {user} on {}: there is none",
+                    self.machine
+                );
                 Err(PortError::Refused { what, source: None })
             }
             home => Ok(home.to_owned()),
@@ -61,10 +76,15 @@ impl Site {
         let there = self.look("reading the clock", "date +%s%3N", &[]).await?;
         let answered_ms = now_ms();
         facts.clock_error_ms = (answered_ms - asked_ms) / 2 + 1;
-        facts.clock_ahead_ms = there.trim().parse::<i64>().unwrap_or_default() - (asked_ms + answered_ms) / 2;
-        let text = self.look("reading versions and disk", FACTS, &[root]).await?;
+        facts.clock_ahead_ms =
+            there.trim().parse::<i64>().unwrap_or_default() - (asked_ms + answered_ms) / 2;
+        let text = self
+            .look("reading versions and disk", FACTS, &[root])
+            .await?;
         for line in text.lines() {
-            let Some((name, value)) = line.split_once('=') else { continue };
+            let Some((name, value)) = line.split_once('=') else {
+                continue;
+            };
             match name {
                 "compose" => facts.compose = value.to_owned(),
                 "rsync" => facts.rsync = value.to_owned(),

@@ -68,14 +68,23 @@ impl Lease {
                 }
             }
         });
-        Ok(Self { world, holder, renewal })
+        Ok(Self {
+            world,
+            holder,
+            renewal,
+        })
     }
 
     /// Gives the lease back. A process that is killed does not: its lease runs out.
     pub(crate) async fn release(self) {
         self.renewal.abort();
         for machine in Machine::BOTH {
-            if let Err(error) = self.world.site(machine).lease("release", &self.holder).await {
+            if let Err(error) = self
+                .world
+                .site(machine)
+                .lease("release", &self.holder)
+                .await
+            {
                 tracing::warn!(%machine, error = error.chain().join(": "), "the lease was not given back; it runs out");
             }
         }
@@ -97,6 +106,8 @@ impl Site {
             );
             return Err(PortError::refused(what, format!("held by {who}")));
         }
-        output.success_or_refused(format!("taking the lease on {}", self.machine)).map(|_| ())
+        output
+            .success_or_refused(format!("taking the lease on {}", self.machine))
+            .map(|_| ())
     }
 }

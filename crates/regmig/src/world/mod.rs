@@ -42,10 +42,16 @@ impl World {
     /// # Errors
     ///
     /// Where the trusted certificates cannot be read any more.
-    pub(crate) fn new(spec: Spec, password: Option<SecretString>, progress: Arc<dyn Progress>) -> Result<Self, PortError> {
+    pub(crate) fn new(
+        spec: Spec,
+        password: Option<SecretString>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Self, PortError> {
         let what = format!("reading {}", spec.proxy.trust.display());
-        let pem = std::fs::read(&spec.proxy.trust).map_err(|error| PortError::refused(&what, error))?;
-        let trust = TlsTrust::from_ca_pem(&pem).map_err(|error| PortError::refused(&what, error))?;
+        let pem =
+            std::fs::read(&spec.proxy.trust).map_err(|error| PortError::refused(&what, error))?;
+        let trust =
+            TlsTrust::from_ca_pem(&pem).map_err(|error| PortError::refused(&what, error))?;
         let trust_pem = String::from_utf8(pem).map_err(|error| PortError::refused(&what, error))?;
         let spec = Arc::new(spec);
         Ok(Self {
@@ -71,14 +77,28 @@ impl World {
     /// # Errors
     ///
     /// Where either Redis does not answer.
-    pub(crate) async fn differing_keys(&self, limit: usize) -> Result<regmig_redis::Differences, PortError> {
+    pub(crate) async fn differing_keys(
+        &self,
+        limit: usize,
+    ) -> Result<regmig_redis::Differences, PortError> {
         let options = self.digest_options();
         let meter = self.progress.begin("comparing keys");
-        let mut seen = |progress: regmig_redis::DigestProgress| meter.keys(progress.done, progress.total);
-        regmig_redis::diff(&self.source.redis, &self.dest.redis, &options, limit, &mut seen).await
+        let mut seen =
+            |progress: regmig_redis::DigestProgress| meter.keys(progress.done, progress.total);
+        regmig_redis::diff(
+            &self.source.redis,
+            &self.dest.redis,
+            &options,
+            limit,
+            &mut seen,
+        )
+        .await
     }
 
     fn digest_options(&self) -> regmig_redis::DigestOptions {
-        regmig_redis::DigestOptions { excluded: self.spec.redis.startup_keys.clone(), ..Default::default() }
+        regmig_redis::DigestOptions {
+            excluded: self.spec.redis.startup_keys.clone(),
+            ..Default::default()
+        }
     }
 }

@@ -29,17 +29,41 @@ impl World {
             Query::Host { machine } => Answer::Host(Box::new(self.site(*machine).facts().await?)),
             Query::Home { machine } => Answer::Text(Some(self.site(*machine).home().await?)),
             Query::File { machine, path } => Answer::File(self.site(*machine).file(path).await?),
-            Query::Folder { machine, path } => Answer::Folder(self.site(*machine).folder(path).await?),
+            Query::Folder { machine, path } => {
+                Answer::Folder(self.site(*machine).folder(path).await?)
+            }
             Query::Sums { machine, path } => Answer::Sums(self.site(*machine).sums(path).await?),
-            Query::UsersAtRest { machine, path } => Answer::Count(self.site(*machine).users_at_rest(path).await?),
-            Query::Containers { machine } => Answer::Containers(self.site(*machine).containers().await?),
-            Query::Logs { machine, service, lines } => {
+            Query::UsersAtRest { machine, path } => {
+                Answer::Count(self.site(*machine).users_at_rest(path).await?)
+            }
+            Query::Containers { machine } => {
+                Answer::Containers(self.site(*machine).containers().await?)
+            }
+            Query::Logs {
+                machine,
+                service,
+                lines,
+            } => {
                 let site = self.site(*machine);
                 let name = site.container(service).await?.name;
-                let range = LogRange { since_ms: None, tail: Some(u64::from(*lines)), limit_bytes: 64 << 10 };
-                Answer::Lines(site.docker.logs(&name, &range).await?.lines.into_iter().map(|line| line.text).collect())
+                let range = LogRange {
+                    since_ms: None,
+                    tail: Some(u64::from(*lines)),
+                    limit_bytes: 64 << 10,
+                };
+                Answer::Lines(
+                    site.docker
+                        .logs(&name, &range)
+                        .await?
+                        .lines
+                        .into_iter()
+                        .map(|line| line.text)
+                        .collect(),
+                )
             }
-            Query::Redis { machine } => Answer::Redis(Box::new(self.site(*machine).redis_state().await?)),
+            Query::Redis { machine } => {
+                Answer::Redis(Box::new(self.site(*machine).redis_state().await?))
+            }
             Query::RedisGet { machine, key } => {
                 let value = self.site(*machine).redis.get(key).await?;
                 Answer::Text(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
@@ -47,28 +71,52 @@ impl World {
             Query::Users { machine, limit } => Answer::Lines(self.users(*machine, *limit).await?),
             Query::Digest { machine } => {
                 let meter = self.progress.begin(&format!("digest of {machine}'s data"));
-                let mut seen = |progress: regmig_redis::DigestProgress| meter.keys(progress.done, progress.total);
-                let digest = self.site(*machine).redis.digest(&self.digest_options(), &mut seen).await?;
-                Answer::Digest(DataDigest { keys: digest.keys, excluded: digest.excluded, sum: digest.sum })
+                let mut seen = |progress: regmig_redis::DigestProgress| {
+                    meter.keys(progress.done, progress.total)
+                };
+                let digest = self
+                    .site(*machine)
+                    .redis
+                    .digest(&self.digest_options(), &mut seen)
+                    .await?;
+                Answer::Digest(DataDigest {
+                    keys: digest.keys,
+                    excluded: digest.excluded,
+                    sum: digest.sum,
+                })
             }
             Query::Https { machine, path } => Answer::Http(self.https(*machine, path).await?),
             Query::Register { machine, path } => Answer::Http(self.register(*machine, path).await?),
-            Query::Dns { machine, name, kind } => Answer::Dns(self.dns(*machine, name, kind).await?),
+            Query::Dns {
+                machine,
+                name,
+                kind,
+            } => Answer::Dns(self.dns(*machine, name, kind).await?),
             Query::Delegation { parent } => Answer::Delegation(self.delegation(*parent).await?),
-            Query::CompareAnswers { sample } => Answer::Compared(Box::new(self.compare_answers(*sample).await?)),
-            Query::HostKey { machine } => Answer::Text(Some(self.site(*machine).host.host_key().await?)),
+            Query::CompareAnswers { sample } => {
+                Answer::Compared(Box::new(self.compare_answers(*sample).await?))
+            }
+            Query::HostKey { machine } => {
+                Answer::Text(Some(self.site(*machine).host.host_key().await?))
+            }
             Query::Trust => Answer::Text(Some(self.trust_pem.clone())),
             Query::SshInRedisImage => Answer::Text(self.ssh_in_redis().await?),
             Query::LinkPull => {
                 self.prove_pull().await?;
                 Answer::Nothing
             }
-            Query::Served { since_ms, own } => Answer::Served(Box::new(self.served(*since_ms, own).await?)),
+            Query::Served { since_ms, own } => {
+                Answer::Served(Box::new(self.served(*since_ms, own).await?))
+            }
         })
     }
 
     /// Users by name, without those that services make for themselves.
-    async fn users(&self, machine: regmig_core::machine::Machine, limit: u64) -> Result<Vec<String>, PortError> {
+    async fn users(
+        &self,
+        machine: regmig_core::machine::Machine,
+        limit: u64,
+    ) -> Result<Vec<String>, PortError> {
         use futures::TryStreamExt as _;
 
         let redis = &self.spec.redis;
@@ -100,9 +148,14 @@ impl Site {
             keys: info.keys(),
             loading: info.persistence.loading,
             primary: link.map(|link| format!("{}:{}", link.host, link.port)),
-            link_up: link.is_some_and(|link| link.status == LinkStatus::Up && !link.sync_in_progress),
-            link_idle_s: link.and_then(|link| link.last_io_seconds).and_then(|idle| i64::try_from(idle).ok()),
-            offset: offset.and_then(|offset| i64::try_from(offset).ok()).unwrap_or_default(),
+            link_up: link
+                .is_some_and(|link| link.status == LinkStatus::Up && !link.sync_in_progress),
+            link_idle_s: link
+                .and_then(|link| link.last_io_seconds)
+                .and_then(|idle| i64::try_from(idle).ok()),
+            offset: offset
+                .and_then(|offset| i64::try_from(offset).ok())
+                .unwrap_or_default(),
             replicas: replication.replicas.len() as u64,
             appendonly: info.persistence.aof_enabled,
         })

@@ -19,20 +19,34 @@ pub(super) const AGENT: &str = concat!("regmig/", env!("CARGO_PKG_VERSION"));
 const DOMAIN_KINDS: [&str; 3] = ["SOA", "NS", "A"];
 
 fn limits() -> Limits {
-    Limits { connect: Duration::from_secs(3), total: Duration::from_secs(10), body: 64 * 1024 }
+    Limits {
+        connect: Duration::from_secs(3),
+        total: Duration::from_secs(10),
+        body: 64 * 1024,
+    }
 }
 
 fn port_error(what: &str, error: HttpError) -> PortError {
-    if error.sent() { PortError::unknown(what, error) } else { PortError::not_sent(what, error) }
+    if error.sent() {
+        PortError::unknown(what, error)
+    } else {
+        PortError::not_sent(what, error)
+    }
 }
 
 fn state(response: &Response) -> HttpState {
-    HttpState { status: response.status, location: response.header("location").map(str::to_owned) }
+    HttpState {
+        status: response.status,
+        location: response.header("location").map(str::to_owned),
+    }
 }
 
 impl World {
     fn tls(&self) -> Tls<'_> {
-        Tls { trust: &self.trust, server_name: &self.spec.proxy.public_name }
+        Tls {
+            trust: &self.trust,
+            server_name: &self.spec.proxy.public_name,
+        }
     }
 
     fn https_address(&self, machine: Machine) -> SocketAddr {
@@ -42,20 +56,35 @@ impl World {
     /// A GET through the public port, certificate verified.
     pub(super) async fn https(&self, machine: Machine, path: &str) -> Result<HttpState, PortError> {
         let request = Request::get(&self.spec.proxy.public_name, path).header("User-Agent", AGENT);
-        let what = format!("GET https://{}{path} at {machine}", self.spec.proxy.public_name);
-        regmig_http::request_over_tcp(self.https_address(machine), Some(self.tls()), &request, &limits())
-            .await
-            .map(|response| state(&response))
-            // A question that was asked twice does no harm.
-            .map_err(|error| PortError::not_sent(what, error))
+        let what = format!(
+            "GET https://{}{path} at {machine}",
+            self.spec.proxy.public_name
+        );
+        regmig_http::request_over_tcp(
+            self.https_address(machine),
+            Some(self.tls()),
+            &request,
+            &limits(),
+        )
+        .await
+        .map(|response| state(&response))
+        // A question that was asked twice does no harm.
+        .map_err(|error| PortError::not_sent(what, error))
     }
 
     /// A GET to the register itself, behind nginx.
-    pub(super) async fn register(&self, machine: Machine, path: &str) -> Result<HttpState, PortError> {
+    pub(super) async fn register(
+        &self,
+        machine: Machine,
+        path: &str,
+    ) -> Result<HttpState, PortError> {
         let site = self.site(machine);
         let address = site.address_of(&self.spec.stack.register).await?;
         let what = format!("GET {path} at the register on {machine}");
-        let stream = site.host.open_tcp(&address, self.spec.stack.register_port).await?;
+        let stream = site
+            .host
+            .open_tcp(&address, self.spec.stack.register_port)
+            .await?;
         let request = Request::get(&self.spec.proxy.public_name, path).header("User-Agent", AGENT);
         regmig_http::request(stream, None, &request, &limits())
             .await
@@ -64,7 +93,12 @@ impl World {
     }
 
     /// Registers a user through the public port.
-    pub(super) async fn register_canary(&self, machine: Machine, user: &str, core: &str) -> Result<(), PortError> {
+    pub(super) async fn register_canary(
+        &self,
+        machine: Machine,
+        user: &str,
+        core: &str,
+    ) -> Result<(), PortError> {
         let what = format!("registering canary {user} through {machine}'s public HTTPS");
         let body = serde_json::json!({
             "user": {
@@ -82,14 +116,22 @@ impl World {
             .header("Authorization", &self.register_key(machine).await?)
             .header("Content-Type", "application/json")
             .header("User-Agent", AGENT);
-        let response = regmig_http::request_over_tcp(self.https_address(machine), Some(self.tls()), &request, &limits())
-            .await
-            .map_err(|error| port_error(&what, error))?;
+        let response = regmig_http::request_over_tcp(
+            self.https_address(machine),
+            Some(self.tls()),
+            &request,
+            &limits(),
+        )
+        .await
+        .map_err(|error| port_error(&what, error))?;
         if response.status == 201 {
             return Ok(());
         }
         let words = String::from_utf8_lossy(&response.body).into_owned();
-        Err(PortError::refused(what, format!("status {}: {}", response.status, words.trim())))
+        Err(PortError::refused(
+            what,
+            format!("status {}: {}", response.status, words.trim()),
+        ))
     }
 
     /// A key that may create users, out of the register's own configuration.
@@ -97,10 +139,16 @@ impl World {
         let path = self.spec.path(machine, &self.spec.stack.register_conf);
         let what = format!("finding a key with the role `system` in {path} on {machine}");
         let refused = |words: &str| PortError::refused(what.clone(), words.to_owned());
-        let file = self.site(machine).file(&path).await?.ok_or_else(|| refused("no such file"))?;
-        let conf: serde_json::Value =
-            serde_json::from_str(&file.content).map_err(|error| PortError::refused(what.clone(), error))?;
-        let keys = conf.pointer("/auth/authorizedKeys").and_then(serde_json::Value::as_object);
+        let file = self
+            .site(machine)
+            .file(&path)
+            .await?
+            .ok_or_else(|| refused("no such file"))?;
+        let conf: serde_json::Value = serde_json::from_str(&file.content)
+            .map_err(|error| PortError::refused(what.clone(), error))?;
+        let keys = conf
+            .pointer("/auth/authorizedKeys")
+            .and_then(serde_json::Value::as_object);
         keys.into_iter()
             .flatten()
             .find(|(_, key)| {
@@ -112,7 +160,12 @@ impl World {
     }
 
     /// A question to a machine's DNS server.
-    pub(super) async fn dns(&self, machine: Machine, name: &str, kind: &str) -> Result<DnsState, PortError> {
+    pub(super) async fn dns(
+        &self,
+        machine: Machine,
+        name: &str,
+        kind: &str,
+    ) -> Result<DnsState, PortError> {
         let server: SocketAddr = (self.spec.machine(machine).address, 53).into();
         let kind = kind_of(kind)?;
         let answer = regmig_dns::ask(server, name, kind, &regmig_dns::Limits::default()).await?;
@@ -122,12 +175,17 @@ impl World {
             .map(|record| format!("{} {}", record.name.trim_end_matches('.'), record.data))
             .collect();
         answers.sort();
-        Ok(DnsState { rcode: answer.rcode.to_string(), answers })
+        Ok(DnsState {
+            rcode: answer.rcode.to_string(),
+            answers,
+        })
     }
 
     /// The delegation that one parent server publishes.
     pub(super) async fn delegation(&self, parent: SocketAddr) -> Result<Delegation, PortError> {
-        let found = regmig_dns::delegation(parent, &self.spec.domain, &regmig_dns::Limits::default()).await?;
+        let found =
+            regmig_dns::delegation(parent, &self.spec.domain, &regmig_dns::Limits::default())
+                .await?;
         Ok(found
             .ns
             .into_iter()
@@ -149,10 +207,12 @@ impl World {
             .source
             .redis
             .keys(&self.spec.redis.user_keys)
-            .flat_map(|batch| futures::stream::iter(match batch {
-                Ok(keys) => keys.into_iter().map(Ok).collect::<Vec<_>>(),
-                Err(error) => vec![Err(error)],
-            }))
+            .flat_map(|batch| {
+                futures::stream::iter(match batch {
+                    Ok(keys) => keys.into_iter().map(Ok).collect::<Vec<_>>(),
+                    Err(error) => vec![Err(error)],
+                })
+            })
             .take(limit)
             .flat_map(move |key| {
                 let questions = match key {
@@ -167,8 +227,14 @@ impl World {
                 futures::stream::iter(questions)
             });
         let meter = self.progress.begin("comparing DNS answers");
-        let total = self.source.redis.count(&self.spec.redis.user_keys).await?.min(sample.unwrap_or(u64::MAX));
-        let mut seen = |progress: regmig_dns::CompareProgress| meter.keys(progress.asked / 2, total);
+        let total = self
+            .source
+            .redis
+            .count(&self.spec.redis.user_keys)
+            .await?
+            .min(sample.unwrap_or(u64::MAX));
+        let mut seen =
+            |progress: regmig_dns::CompareProgress| meter.keys(progress.asked / 2, total);
         let found = regmig_dns::compare_all(
             server(Machine::Source),
             server(Machine::Dest),
@@ -179,7 +245,13 @@ impl World {
         .await?;
         let mut samples = self.compare_domain().await?;
         let different = found.different + found.unanswered + samples.len() as u64;
-        samples.extend(found.differences.iter().map(ToString::to_string).chain(found.errors));
+        samples.extend(
+            found
+                .differences
+                .iter()
+                .map(ToString::to_string)
+                .chain(found.errors),
+        );
         Ok(Compared {
             users: found.asked / 2,
             questions: found.asked + DOMAIN_KINDS.len() as u64,
@@ -196,9 +268,14 @@ impl World {
         for kind in DOMAIN_KINDS {
             let source = self.dns(Machine::Source, &self.spec.domain, kind).await?;
             let dest = self.dns(Machine::Dest, &self.spec.domain, kind).await?;
-            let (here, there) = (self.spec.source.address.to_string(), self.spec.dest.address.to_string());
+            let (here, there) = (
+                self.spec.source.address.to_string(),
+                self.spec.dest.address.to_string(),
+            );
             let own = |answer: &String| {
-                let words = answer.split(' ').map(|word| if word == here { there.as_str() } else { word });
+                let words = answer
+                    .split(' ')
+                    .map(|word| if word == here { there.as_str() } else { word });
                 words.collect::<Vec<_>>().join(" ")
             };
             let mut expected: Vec<String> = source.answers.iter().map(own).collect();
@@ -225,7 +302,10 @@ fn kind_of(word: &str) -> Result<regmig_dns::Kind, PortError> {
         "NS" => regmig_dns::Kind::Ns,
         "SOA" => regmig_dns::Kind::Soa,
         other => {
-            return Err(PortError::Refused { what: format!("asking DNS for records of type {other}"), source: None });
+            return Err(PortError::Refused {
+                what: format!("asking DNS for records of type {other}"),
+                source: None,
+            });
         }
     })
 }

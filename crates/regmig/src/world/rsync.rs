@@ -25,7 +25,11 @@ impl World {
     fn pull(&self, user: &str, options: &[&str]) -> Command {
         let spec = &self.spec;
         let address = spec.source.address;
-        let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+        let host = if address.is_ipv6() {
+            format!("[{address}]")
+        } else {
+            address.to_string()
+        };
         let mut arguments = vec![
             spec.work(Machine::Dest),
             spec.tunnel.source_ssh_port.to_string(),
@@ -33,7 +37,9 @@ impl World {
             format!("{}/", spec.data(Machine::Dest)),
         ];
         arguments.extend(options.iter().map(|option| (*option).to_owned()));
-        Command::shell(PULL, arguments).time_limit(Duration::from_secs(spec.limits.bulk_s)).called("rsync")
+        Command::shell(PULL, arguments)
+            .time_limit(Duration::from_secs(spec.limits.bulk_s))
+            .called("rsync")
     }
 
     /// Proves that dest may read source's data folder.
@@ -41,11 +47,20 @@ impl World {
         let user = self.source.login_user().await?;
         let command = self.pull(&user, &["--dry-run"]).query();
         let what = "dest reading source's data folder with the migration's key";
-        self.dest.host.exec(&command).await?.success_or_refused(what).map(|_| ())
+        self.dest
+            .host
+            .exec(&command)
+            .await?
+            .success_or_refused(what)
+            .map(|_| ())
     }
 
     /// Passes until one moves little; leaves a marker that says so.
-    pub(super) async fn warm_up(&self, below_bytes: u64, passes: u32) -> Result<Vec<Pass>, PortError> {
+    pub(super) async fn warm_up(
+        &self,
+        below_bytes: u64,
+        passes: u32,
+    ) -> Result<Vec<Pass>, PortError> {
         let mut done = Vec::new();
         for number in 1..=passes.max(1) {
             let meter = self.progress.begin(&format!("warm pass {number}"));
@@ -67,13 +82,25 @@ impl World {
         let meter = self.progress.begin("last pass");
         let pass = self.pass(checksum, &*meter).await?;
         let data = self.spec.data(Machine::Dest);
-        self.dest.script("syncing the data", "sync -f \"$1\"", &[&data], Duration::from_secs(60)).await?;
+        self.dest
+            .script(
+                "syncing the data",
+                "sync -f \"$1\"",
+                &[&data],
+                Duration::from_secs(60),
+            )
+            .await?;
         Ok(pass)
     }
 
     async fn pass(&self, checksum: bool, meter: &dyn Meter) -> Result<Pass, PortError> {
         let user = self.source.login_user().await?;
-        let mut options = vec!["--stats", "--no-human-readable", "--info=progress2", "--outbuf=L"];
+        let mut options = vec![
+            "--stats",
+            "--no-human-readable",
+            "--info=progress2",
+            "--outbuf=L",
+        ];
         if checksum {
             options.push("--checksum");
         }
@@ -82,7 +109,11 @@ impl World {
         let mut on_line = |from: Source, line: &str| {
             if from == Source::Stdout {
                 match Line::parse(line) {
-                    Line::Progress { bytes, percent, words } => meter.bytes(bytes, percent, words),
+                    Line::Progress {
+                        bytes,
+                        percent,
+                        words,
+                    } => meter.bytes(bytes, percent, words),
                     Line::Moved(bytes) => pass.bytes = bytes,
                     Line::Total(bytes) => pass.total_bytes = bytes,
                     Line::Other => {}
@@ -90,7 +121,11 @@ impl World {
             }
         };
         let command = self.pull(&user, &options);
-        let output = self.dest.host.exec_streaming(&command, &mut on_line).await?;
+        let output = self
+            .dest
+            .host
+            .exec_streaming(&command, &mut on_line)
+            .await?;
         // 24: files vanished while they were read, as Redis rewriting its AOF does; the next pass sees to it.
         if !matches!(output.status, regmig_ssh::Status::Code(0 | 24)) {
             output.success_or_refused("rsync from source to dest")?;
@@ -103,7 +138,11 @@ impl World {
 /// One line of rsync's output.
 #[derive(Debug, PartialEq, Eq)]
 enum Line<'a> {
-    Progress { bytes: u64, percent: u8, words: &'a str },
+    Progress {
+        bytes: u64,
+        percent: u8,
+        words: &'a str,
+    },
     Moved(u64),
     Total(u64),
     Other,
@@ -123,11 +162,17 @@ impl<'a> Line<'a> {
         }
         let mut words = line.split_whitespace();
         if let (Some(bytes), Some(percent)) = (words.next(), words.next())
-            && let (Ok(bytes), Some(Ok(percent))) =
-                (bytes.replace(',', "").parse(), percent.strip_suffix('%').map(str::parse))
+            && let (Ok(bytes), Some(Ok(percent))) = (
+                bytes.replace(',', "").parse(),
+                percent.strip_suffix('%').map(str::parse),
+            )
         {
             let words = line.split_once('%').map_or("", |(_, rest)| rest.trim());
-            return Self::Progress { bytes, percent, words };
+            return Self::Progress {
+                bytes,
+                percent,
+                words,
+            };
         }
         Self::Other
     }
@@ -136,7 +181,8 @@ impl<'a> Line<'a> {
 /// Where the tunnel's key and known hosts are, for whoever mounts them.
 pub(super) fn tunnel_folder(world: &World) -> String {
     let key = linked::tunnel_key(&world.spec);
-    key.rsplit_once('/').map_or(key.clone(), |(folder, _)| folder.to_owned())
+    key.rsplit_once('/')
+        .map_or(key.clone(), |(folder, _)| folder.to_owned())
 }
 
 #[cfg(test)]
@@ -147,10 +193,17 @@ mod tests {
     fn progress_and_statistics_are_understood() {
         assert_eq!(
             Line::parse("     9961472  45%   12.34MB/s    0:00:01 (xfr#1, to-chk=0/3)"),
-            Line::Progress { bytes: 9_961_472, percent: 45, words: "12.34MB/s    0:00:01 (xfr#1, to-chk=0/3)" }
+            Line::Progress {
+                bytes: 9_961_472,
+                percent: 45,
+                words: "12.34MB/s    0:00:01 (xfr#1, to-chk=0/3)"
+            }
         );
         assert_eq!(Line::parse("Literal data: 4,211 bytes"), Line::Moved(4211));
-        assert_eq!(Line::parse("Total file size: 9961472 bytes"), Line::Total(9_961_472));
+        assert_eq!(
+            Line::parse("Total file size: 9961472 bytes"),
+            Line::Total(9_961_472)
+        );
         assert_eq!(Line::parse("speedup is 1.00"), Line::Other);
         assert_eq!(Line::parse(""), Line::Other);
     }

@@ -31,7 +31,11 @@ impl World {
     /// Requests by HTTP are told apart by their user agent. DNS carries none:
     /// there, canaries are told apart by name, and the questions that `verify`
     /// asks for every user by their time and the operator's address.
-    pub(super) async fn served(&self, since_ms: i64, own: &[(i64, i64)]) -> Result<Served, PortError> {
+    pub(super) async fn served(
+        &self,
+        since_ms: i64,
+        own: &[(i64, i64)],
+    ) -> Result<Served, PortError> {
         let mut requests = self.http_requests().await?;
         requests.extend(self.dns_requests(since_ms, own).await?);
         requests.retain(|request| request.at_ms >= since_ms);
@@ -40,22 +44,46 @@ impl World {
         Ok(Served {
             last_ms: last.map(|request| request.at_ms),
             last: last.map(|request| request.words.clone()),
-            last_hour: requests.iter().filter(|request| request.at_ms > now - HOUR_MS).count() as u64,
+            last_hour: requests
+                .iter()
+                .filter(|request| request.at_ms > now - HOUR_MS)
+                .count() as u64,
             total: requests.len() as u64,
         })
     }
 
     async fn http_requests(&self) -> Result<Vec<Request>, PortError> {
-        let path = self.spec.path(Machine::Source, &self.spec.stack.nginx_access_log);
+        let path = self
+            .spec
+            .path(Machine::Source, &self.spec.stack.nginx_access_log);
         let script = "[ ! -f \"$1\" ] || tail -c \"$2\" -- \"$1\"";
-        let text = self.source.look("reading nginx's access log", script, &[&path, &TAIL_BYTES.to_string()]).await?;
-        Ok(text.lines().filter(|line| !line.contains(AGENT)).filter_map(access_line).collect())
+        let text = self
+            .source
+            .look(
+                "reading nginx's access log",
+                script,
+                &[&path, &TAIL_BYTES.to_string()],
+            )
+            .await?;
+        Ok(text
+            .lines()
+            .filter(|line| !line.contains(AGENT))
+            .filter_map(access_line)
+            .collect())
     }
 
-    async fn dns_requests(&self, since_ms: i64, own: &[(i64, i64)]) -> Result<Vec<Request>, PortError> {
+    async fn dns_requests(
+        &self,
+        since_ms: i64,
+        own: &[(i64, i64)],
+    ) -> Result<Vec<Request>, PortError> {
         let operator = self.operator_address().await?;
         let container = self.source.container(&self.spec.stack.dns).await?;
-        let range = LogRange { since_ms: Some(since_ms), tail: None, limit_bytes: TAIL_BYTES };
+        let range = LogRange {
+            since_ms: Some(since_ms),
+            tail: None,
+            limit_bytes: TAIL_BYTES,
+        };
         let logs = self.source.docker.logs(&container.name, &range).await?;
         let domain = self.spec.domain.to_ascii_lowercase();
         Ok(logs
@@ -64,11 +92,16 @@ impl World {
             .filter(|line| {
                 let words = line.text.to_ascii_lowercase();
                 let ours = operator.is_some_and(|address| words.contains(&address.to_string()))
-                    && own.iter().any(|(from, to)| (*from..=*to).contains(&line.at_ms));
+                    && own
+                        .iter()
+                        .any(|(from, to)| (*from..=*to).contains(&line.at_ms));
                 // What names the domain is a request; a service's other words are not.
                 words.contains(&domain) && !words.contains("regmigcanary") && !ours
             })
-            .map(|line| Request { at_ms: line.at_ms, words: line.text })
+            .map(|line| Request {
+                at_ms: line.at_ms,
+                words: line.text,
+            })
             .collect())
     }
 
@@ -90,8 +123,14 @@ impl World {
 fn access_line(line: &str) -> Option<Request> {
     let (_, rest) = line.split_once('[')?;
     let (time, _) = rest.split_once(']')?;
-    let at = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", time).ok()?.to_timestamp().ok()?;
-    Some(Request { at_ms: at.as_millisecond(), words: line.to_owned() })
+    let at = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", time)
+        .ok()?
+        .to_timestamp()
+        .ok()?;
+    Some(Request {
+        at_ms: at.as_millisecond(),
+        words: line.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -45,7 +45,14 @@ impl Site {
                 ssh.user != "root",
             ),
         };
-        let host = Host::new(HostSpec { label: machine.to_string(), transport, sudo }, limits);
+        let host = Host::new(
+            HostSpec {
+                label: machine.to_string(),
+                transport,
+                sudo,
+            },
+            limits,
+        );
         let docker = {
             let host = host.clone();
             Docker::new(machine.as_str(), DockerLimits::default(), move || {
@@ -63,29 +70,50 @@ impl Site {
                     Ok(Box::new(stream) as regmig_redis::BoxedStream)
                 }
             };
-            Redis::connect(format!("Redis of {machine}"), dial, password, regmig_redis::Limits::default())
+            Redis::connect(
+                format!("Redis of {machine}"),
+                dial,
+                password,
+                regmig_redis::Limits::default(),
+            )
         };
-        Self { machine, spec, host, docker, redis, compose: OnceCell::new() }
+        Self {
+            machine,
+            spec,
+            host,
+            docker,
+            redis,
+            compose: OnceCell::new(),
+        }
     }
 
     /// Every container, those of the stack with their service.
     pub(super) async fn containers(&self) -> Result<Vec<facts::Container>, PortError> {
         let all = self.docker.containers().await?;
-        Ok(all.into_iter().map(|container| container_of(container, &self.spec.machine(self.machine).root)).collect())
+        Ok(all
+            .into_iter()
+            .map(|container| container_of(container, &self.spec.machine(self.machine).root))
+            .collect())
     }
 
     /// Names of the stack's containers by service.
     pub(super) async fn names(&self) -> Result<BTreeMap<String, facts::Container>, PortError> {
         let all = self.containers().await?;
-        Ok(all.into_iter().filter_map(|container| Some((container.service.clone()?, container))).collect())
+        Ok(all
+            .into_iter()
+            .filter_map(|container| Some((container.service.clone()?, container)))
+            .collect())
     }
 
     /// The container of one service.
     pub(super) async fn container(&self, service: &str) -> Result<facts::Container, PortError> {
-        self.names().await?.remove(service).ok_or_else(|| PortError::Refused {
-            what: format!("service {service} has no container on {}", self.machine),
-            source: None,
-        })
+        self.names()
+            .await?
+            .remove(service)
+            .ok_or_else(|| PortError::Refused {
+                what: format!("service {service} has no container on {}", self.machine),
+                source: None,
+            })
     }
 
     /// The address at which the register's container answers, from the machine itself.
@@ -101,15 +129,32 @@ impl Site {
         arguments: &[&str],
         limit: Duration,
     ) -> Result<Output, PortError> {
-        let command = Command::shell(script, arguments.iter().copied()).time_limit(limit).called(what);
-        self.host.exec(&command).await?.success_or_refused(format!("{what} on {}", self.machine))
+        let command = Command::shell(script, arguments.iter().copied())
+            .time_limit(limit)
+            .called(what);
+        self.host
+            .exec(&command)
+            .await?
+            .success_or_refused(format!("{what} on {}", self.machine))
     }
 
     /// The same for a script that changes nothing.
-    pub(super) async fn look(&self, what: &str, script: &str, arguments: &[&str]) -> Result<String, PortError> {
+    pub(super) async fn look(
+        &self,
+        what: &str,
+        script: &str,
+        arguments: &[&str],
+    ) -> Result<String, PortError> {
         let limit = Duration::from_secs(self.spec.limits.bulk_s);
-        let command = Command::shell(script, arguments.iter().copied()).time_limit(limit).called(what).query();
-        let output = self.host.exec(&command).await?.success_or_refused(format!("{what} on {}", self.machine))?;
+        let command = Command::shell(script, arguments.iter().copied())
+            .time_limit(limit)
+            .called(what)
+            .query();
+        let output = self
+            .host
+            .exec(&command)
+            .await?
+            .success_or_refused(format!("{what} on {}", self.machine))?;
         Ok(output.stdout_text().into_owned())
     }
 
@@ -118,7 +163,8 @@ impl Site {
         let program = self
             .compose
             .get_or_try_init(|| async {
-                let probe = "docker compose version >/dev/null 2>&1 && echo plugin || echo standalone";
+                let probe =
+                    "docker compose version >/dev/null 2>&1 && echo plugin || echo standalone";
                 let found = self.look("looking for compose", probe, &[]).await?;
                 Ok::<_, PortError>(match found.trim() {
                     "plugin" => vec!["docker", "compose"],
@@ -138,24 +184,41 @@ impl Site {
     }
 }
 
-async fn redis_address(docker: &Docker, spec: &Spec, machine: Machine) -> Result<String, PortError> {
+async fn redis_address(
+    docker: &Docker,
+    spec: &Spec,
+    machine: Machine,
+) -> Result<String, PortError> {
     let root = &spec.machine(machine).root;
     let all = docker.containers().await?;
     let redis = all
         .into_iter()
         .map(|container| container_of(container, root))
-        .find(|container| container.service.as_deref() == Some(spec.stack.redis.as_str()) && container.runs());
+        .find(|container| {
+            container.service.as_deref() == Some(spec.stack.redis.as_str()) && container.runs()
+        });
     match redis {
         Some(container) => address(&container, machine),
-        None => Err(PortError::Refused { what: format!("Redis is not running on {machine}"), source: None }),
+        None => Err(PortError::Refused {
+            what: format!("Redis is not running on {machine}"),
+            source: None,
+        }),
     }
 }
 
 fn address(container: &facts::Container, machine: Machine) -> Result<String, PortError> {
-    container.networks.values().find(|address| !address.is_empty()).cloned().ok_or_else(|| PortError::Refused {
-        what: format!("{} on {machine} has no address: it is {}", container.name, container.state),
-        source: None,
-    })
+    container
+        .networks
+        .values()
+        .find(|address| !address.is_empty())
+        .cloned()
+        .ok_or_else(|| PortError::Refused {
+            what: format!(
+                "{} on {machine} has no address: it is {}",
+                container.name, container.state
+            ),
+            source: None,
+        })
 }
 
 fn container_of(container: regmig_docker::Container, root: &str) -> facts::Container {
@@ -168,7 +231,9 @@ fn container_of(container: regmig_docker::Container, root: &str) -> facts::Conta
         }
     });
     facts::Container {
-        service: compose.filter(|_| ours).map(|compose| compose.service.clone()),
+        service: compose
+            .filter(|_| ours)
+            .map(|compose| compose.service.clone()),
         name: container.name,
         id: container.id,
         image: container.image,

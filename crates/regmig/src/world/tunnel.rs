@@ -21,10 +21,15 @@ impl World {
         let spec = &self.spec;
         let redis = self.source.container(&spec.stack.redis).await?;
         let image = spec.tunnel.image.clone().unwrap_or(redis.image);
-        let network = redis.networks.keys().next().cloned().ok_or_else(|| PortError::Refused {
-            what: format!("{} on source is on no network", redis.name),
-            source: None,
-        })?;
+        let network = redis
+            .networks
+            .keys()
+            .next()
+            .cloned()
+            .ok_or_else(|| PortError::Refused {
+                what: format!("{} on source is on no network", redis.name),
+                source: None,
+            })?;
         let user = self.dest.login_user().await?;
         let port = spec.tunnel.dest_ssh_port.to_string();
         let destination = format!("{user}@{}", spec.dest.address);
@@ -55,7 +60,7 @@ impl World {
         Ok(ContainerSpec::new(&image, name)
             .entrypoint(["ssh"])
             .command(command)
-            .mount(Mount::read_only(&tunnel_folder(self), INSIDE))
+            .mount(Mount::read_only(tunnel_folder(self), INSIDE))
             .network(&network, [spec.tunnel.name.as_str()])
             .user("0")
             .label("regmig", "tunnel"))
@@ -63,13 +68,25 @@ impl World {
 
     /// Logs in once, in a container that is gone afterwards.
     pub(super) async fn prove_tunnel(&self) -> Result<(), PortError> {
-        let client = self.ssh_client(&format!("{}-proof", self.spec.tunnel.name), &[]).await?;
-        let result = self.source.docker.run_once(&client, Duration::from_secs(30)).await?;
+        let client = self
+            .ssh_client(&format!("{}-proof", self.spec.tunnel.name), &[])
+            .await?;
+        let result = self
+            .source
+            .docker
+            .run_once(&client, Duration::from_secs(30))
+            .await?;
         if result.status == 0 && result.stdout.contains(GREETING) {
             return Ok(());
         }
-        let what = format!("a container of {} on source logging in on dest with the migration's key", client.image());
-        let words = format!("status {}: {}{}", result.status, result.stdout, result.stderr);
+        let what = format!(
+            "a container of {} on source logging in on dest with the migration's key",
+            client.image()
+        );
+        let words = format!(
+            "status {}: {}{}",
+            result.status, result.stdout, result.stderr
+        );
         Err(PortError::refused(what, words.trim().to_owned()))
     }
 
@@ -100,6 +117,10 @@ impl World {
     pub(super) async fn ssh_in_redis(&self) -> Result<Option<String>, PortError> {
         let redis = self.source.container(&self.spec.stack.redis).await?;
         let result = self.source.docker.exec(&redis.name, ["ssh", "-V"]).await?;
-        Ok((result.status == 0).then(|| format!("{}{}", result.stdout, result.stderr).trim().to_owned()))
+        Ok((result.status == 0).then(|| {
+            format!("{}{}", result.stdout, result.stderr)
+                .trim()
+                .to_owned()
+        }))
     }
 }

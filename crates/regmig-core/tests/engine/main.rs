@@ -1,0 +1,6 @@
+//! The engine over a toy procedure: every fault at every point, forward and back.
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod toy;
