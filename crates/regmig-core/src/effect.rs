@@ -63,6 +63,11 @@ pub enum Query {
         /// Absolute path.
         path: String,
     },
+    /// What compose itself has against the compose file; nothing if it accepts it. Answer: `Text`.
+    ComposeConfig {
+        /// Where.
+        machine: Machine,
+    },
     /// Every container. Answer: `Containers`.
     Containers {
         /// Where.

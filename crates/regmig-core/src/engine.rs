@@ -9,7 +9,7 @@ use crate::journal::{Begun, Event, Failure, Journal, JournalError, Record};
 use crate::port::{Act, PortError};
 use crate::report::{Note, Report};
 use crate::state::State;
-use crate::step::{Cx, Probe, Step, StepError, Undo};
+use crate::step::{Cx, Probe, Refusal, Step, StepError, Undo};
 
 /// How often something that did not happen is tried again.
 const TRIES: u32 = 4;
@@ -174,20 +174,34 @@ impl<X: Sync> Engine<'_, X> {
         Ok(Outcome::Reached(self.state()))
     }
 
-    /// Looks at every reached step of the current state again.
+    /// What the current state promises and does not hold any more: step by step, why not.
     ///
     /// # Errors
     ///
-    /// Those of the journal and of the clock.
-    pub async fn look_again(
-        &mut self,
-    ) -> Result<Vec<(&'static str, Result<Probe, StepError>)>, EngineError> {
+    /// A machine that cannot be asked.
+    pub async fn drift(&self) -> Result<Vec<(&'static str, Refusal)>, StepError> {
         let state = self.state();
-        let mut seen = Vec::new();
-        for step in self.steps.iter().filter(|step| step.enters == state) {
-            seen.push((step.id, (step.probe)(&self.cx()).await));
+        let mut drifted = Vec::new();
+        for step in self
+            .steps
+            .iter()
+            .filter(|step| step.enters == state && step.stays)
+        {
+            match self.probe(step).await? {
+                Probe::Holds(_) => {}
+                Probe::Conflict(refusal) => drifted.push((step.id, *refusal)),
+                Probe::Absent(missing) => drifted.push((
+                    step.id,
+                    Refusal {
+                        what: step.title.to_owned(),
+                        found: missing,
+                        expected: "what this step had brought about".to_owned(),
+                        hint: "something else changed it since".to_owned(),
+                    },
+                )),
+            }
         }
-        Ok(seen)
+        Ok(drifted)
     }
 
     async fn take(&mut self, step: &Step<X>) -> Result<Taken, EngineError> {

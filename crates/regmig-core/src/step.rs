@@ -180,4 +180,6 @@ pub struct Step<X: 'static> {
     pub patience: fn(&X) -> Patience,
     /// Whether the operator may stop regmig while the step waits, as on a change made by people.
     pub waits: bool,
+    /// Whether it holds for as long as the migration rests in its state; if it does not, that is drift.
+    pub stays: bool,
 }

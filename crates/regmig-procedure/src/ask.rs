@@ -52,6 +52,7 @@ question!(delegation(parent: SocketAddr) = Query::Delegation { parent } => Deleg
 question!(compare_answers(sample: Option<u64>) = Query::CompareAnswers { sample } => Compared(Compared) *);
 question!(host_key(machine: Machine) = Query::HostKey { machine } => Text(Option<String>));
 question!(ssh_in_redis_image() = Query::SshInRedisImage => Text(Option<String>));
+question!(compose_config(machine: Machine) = Query::ComposeConfig { machine } => Text(Option<String>));
 question!(home(machine: Machine) = Query::Home { machine } => Text(Option<String>));
 question!(served(since_ms: i64, own: Vec<(i64, i64)>) = Query::Served { since_ms, own } => Served(Served) *);
 

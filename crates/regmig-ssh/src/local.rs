@@ -126,7 +126,7 @@ fn signal_name(number: i32) -> String {
 
 /// Input and output of a running program; how it ended shows at the end of its output.
 pub(crate) struct LocalStream {
-    stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     ending: Pin<Box<dyn Future<Output = io::Result<()>> + Send>>,
 }
@@ -156,7 +156,7 @@ impl LocalStream {
             if status == Status::Code(0) { Ok(()) } else { Err(failed(&what, &status, &words)) }
         });
         let ending = Box::pin(async move { ending.await.map_err(io::Error::other)? });
-        Ok(Self { stdin, stdout: Some(stdout), ending })
+        Ok(Self { stdin: Some(stdin), stdout: Some(stdout), ending })
     }
 }
 
@@ -186,14 +186,25 @@ impl AsyncRead for LocalStream {
 
 impl AsyncWrite for LocalStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stdin).poll_write(cx, buf)
+        match &mut self.stdin {
+            Some(stdin) => Pin::new(stdin).poll_write(cx, buf),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdin).poll_flush(cx)
+        match &mut self.stdin {
+            Some(stdin) => Pin::new(stdin).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdin).poll_shutdown(cx)
+        if let Some(stdin) = &mut self.stdin {
+            std::task::ready!(Pin::new(stdin).poll_shutdown(cx))?;
+        }
+        // A pipe has no other way of saying that this was all.
+        self.stdin = None;
+        Poll::Ready(Ok(()))
     }
 }

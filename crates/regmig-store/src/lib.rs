@@ -96,7 +96,13 @@ impl Store {
     /// [`StoreError::InUse`] while another process has it open, [`StoreError::Damaged`] where a
     /// line before the last is not as it was written, and what the file system says.
     pub fn open(folder: &Path) -> Result<(Self, Contents), StoreError> {
-        std::fs::create_dir_all(folder).map_err(io("cannot make", folder))?;
+        // Pre-images of configuration files may hold passwords: the folder is its owner's alone.
+        let mut maker = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
+        maker
+            .recursive(true)
+            .create(folder)
+            .map_err(io("cannot make", folder))?;
         let lock_path = folder.join(LOCK);
         let lock = File::options()
             .create(true)

@@ -10,7 +10,7 @@ use regmig_core::state::State;
 /// Killed at any instant, `regmig resume` goes on, or `regmig rollback` returns.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
-pub(crate) struct Cli {
+pub struct Cli {
     /// The configuration; what regmig remembers is kept in a folder beside it
     #[arg(
         long,
@@ -20,19 +20,20 @@ pub(crate) struct Cli {
         default_value = "regmig.toml",
         value_name = "FILE"
     )]
-    pub(crate) config: PathBuf,
+    pub config: PathBuf,
 
     /// The folder in which regmig remembers, where it is not FILE's name with `.state`
     #[arg(long, global = true, env = "REGMIG_STORE", value_name = "FOLDER")]
-    pub(crate) store: Option<PathBuf>,
+    pub store: Option<PathBuf>,
 
+    /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
 }
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Write a commented regmig.toml
     Init {
         /// The platform's generation: pryv-2019, pryv-1.9 or generic
@@ -80,11 +81,11 @@ pub(crate) enum Command {
 
 /// How far a run goes.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Forward {
+pub struct Forward {
     /// Stop when this state has been entered
     #[arg(long, value_name = "STATE", default_value = "finalized")]
-    pub(crate) until: State,
+    pub until: State,
     /// Do not ask before `cold`, `nameservers` and `finalized`
     #[arg(long)]
-    pub(crate) yes: bool,
+    pub yes: bool,
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// Every exit status of regmig. `docs/exit-codes.md` is generated from this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Code {
+pub enum Code {
     /// What was asked for is done.
     Done,
     /// regmig itself could not go on: the journal cannot be written or read.
@@ -29,7 +29,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code.
-    pub(crate) const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::Done,
         Self::Internal,
         Self::Usage,
@@ -43,7 +43,7 @@ impl Code {
     ];
 
     /// The number.
-    pub(crate) fn number(self) -> u8 {
+    pub fn number(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Internal => 1,
@@ -59,7 +59,7 @@ impl Code {
     }
 
     /// Its name, what it means, and what is safe to do next.
-    pub(crate) fn meaning(self) -> (&'static str, &'static str, &'static str) {
+    pub fn meaning(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Done => (
                 "done",

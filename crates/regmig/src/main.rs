@@ -1,9 +1,7 @@
 //! `regmig` moves a platform's master register from one machine to another while people use it.
 
-mod cli;
 mod commands;
 mod config;
-mod exit_code;
 mod problem;
 mod render;
 mod session;
@@ -12,6 +10,8 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+use regmig::{cli, exit_code};
 
 use crate::cli::Cli;
 

@@ -43,6 +43,7 @@ impl Configured {
             .store
             .clone()
             .unwrap_or_else(|| loaded.path.with_extension("state"));
+        let store = std::path::absolute(&store).unwrap_or(store);
         Ok(Self {
             spec: loaded.spec,
             path: loaded.path,
@@ -162,7 +163,8 @@ impl Session {
                 return Err(Problem::refused(render::failed_checks(&failed)));
             }
         }
-        self.lease = Some(Lease::take(Arc::clone(&self.world), holder(&self.configured.store)).await?);
+        self.lease =
+            Some(Lease::take(Arc::clone(&self.world), holder(&self.configured.store)).await?);
         if self.cursor.begun().is_none() {
             let spec = &self.configured.spec;
             let begun = Begun {
@@ -224,14 +226,16 @@ fn changed(configured: &Configured, begun: &Begun) -> Problem {
     Problem::refused(text)
 }
 
-/// Who holds the lease: this store, in words that its owner recognises.
+/// Who holds the lease, in words that its owner recognises.
 ///
-/// Not this process: whoever has the store's lock knows that the process before it is gone,
-/// and goes on at once after a kill. A copy of the store is somebody else.
+/// The store's own lock lets one process at a time work from a folder, so that a
+/// process that was killed and the one that resumes are the same holder.
 fn holder(store: &Path) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
-    format!("regmig on {} with {}", host.trim(), store.display())
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| "somebody".to_owned());
+    format!("{user} at {}, {}", host.trim(), store.display())
 }
 
 /// Today's date and a few letters that no other migration has.

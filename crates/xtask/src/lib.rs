@@ -5,6 +5,7 @@
 //! functions.
 
 pub mod deps;
+pub mod docs;
 pub mod lab;
 pub mod operator;
 pub mod program;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use xtask::say::say;
 
+mod docs_command;
 mod lab_command;
 
 /// Helpers of this repository.
@@ -19,12 +20,17 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make the generated pages of docs/ anew, or check them
+    Docs(docs_command::DocsArgs),
     /// The lab: two machines and a name server on this host
     Lab(lab_command::LabArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Docs(args) => docs_command::run(&args)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
         Command::Lab(args) => lab_command::run(args),
     };
     match result {

@@ -293,6 +293,7 @@ macro_rules! step {
                 limit_ms: 100,
             },
             waits: false,
+            stays: true,
         }
     };
 }

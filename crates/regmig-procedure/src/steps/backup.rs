@@ -52,4 +52,5 @@ pub(crate) const COPY: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("the backup is kept"),
     patience: at_once,
     waits: false,
+    stays: true,
 };

@@ -4,10 +4,14 @@
 //! which saves everything before it ends. Docker's restart policy goes first
 //! of all, so that a reboot in the window brings no writer back.
 
+use std::collections::BTreeMap;
+
 use regmig_core::effect::Effect;
+use regmig_core::facts::Container;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Probe, Undo};
+use serde::{Deserialize, Serialize};
 
 use super::{FoundAll, are_down, at_once, found, holds_if, keep, nothing, policies, read_back};
 use crate::ask;
@@ -22,6 +26,42 @@ pub(crate) fn source_before(cx: &ask::Cx<'_>) -> Result<FoundAll, regmig_core::s
         .step(FENCE_ID)
         .and_then(|state| state.before.as_ref());
     Ok(before.map(read_back).transpose()?.unwrap_or_default())
+}
+
+/// What the fence leaves as evidence.
+#[derive(Debug, Serialize, Deserialize)]
+struct Fenced {
+    /// When it held.
+    at_ms: i64,
+    /// When each writer had last been started. None may be started again.
+    started_ms: BTreeMap<String, i64>,
+}
+
+fn started(cx: &ask::Cx<'_>, services: &BTreeMap<String, Container>) -> BTreeMap<String, i64> {
+    let of = |name: String| {
+        services
+            .get(&name)
+            .map(|container| (name.clone(), container.started_ms))
+    };
+    cx.spec.stack.writers().into_iter().filter_map(of).collect()
+}
+
+/// Holds if what writes on source is down, and has not been started since the fence.
+pub(crate) fn still_fenced(
+    cx: &ask::Cx<'_>,
+    source: &BTreeMap<String, Container>,
+) -> Result<(), String> {
+    are_down(source, &cx.spec.stack.writers())?;
+    let fenced: Fenced = cx.evidence(FENCE_ID).map_err(|error| error.to_string())?;
+    let now = started(cx, source);
+    match fenced
+        .started_ms
+        .iter()
+        .find(|(name, at)| now.get(*name) != Some(at))
+    {
+        Some((name, _)) => Err(format!("{name} has been started since the fence")),
+        None => Ok(()),
+    }
 }
 
 pub(crate) const FENCE: ProcedureStep = ProcedureStep {
@@ -39,7 +79,10 @@ pub(crate) const FENCE: ProcedureStep = ProcedureStep {
                 .find(|(_, container)| container.restart != "no");
             Ok(match restarted {
                 Some((name, _)) => Probe::Absent(format!("{name} would be restarted by Docker")),
-                None => Probe::Holds(ask::now(cx).await?.into()),
+                None => Probe::Holds(keep(&Fenced {
+                    at_ms: ask::now(cx).await?,
+                    started_ms: started(cx, &services),
+                })?),
             })
         })
     },
@@ -105,6 +148,7 @@ pub(crate) const FENCE: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 /// `CLIENT PAUSE … WRITE` exists since Redis 6.2.0 (its release notes); before that, stopping the writers is the fence.
@@ -154,6 +198,7 @@ pub(crate) const STOP: ProcedureStep = ProcedureStep {
         limit_ms: spec.limits.bulk_s * 1000,
     },
     waits: false,
+    stays: true,
 };
 
 #[cfg(test)]

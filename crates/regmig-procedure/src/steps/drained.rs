@@ -81,4 +81,5 @@ pub(crate) const QUIET: ProcedureStep = ProcedureStep {
         limit_ms: u64::MAX,
     },
     waits: true,
+    stays: false,
 };

@@ -58,6 +58,7 @@ pub(crate) const RETIRE: ProcedureStep = ProcedureStep {
     undo: Undo::Never(FINAL),
     patience: until_healthy,
     waits: false,
+    stays: false,
 };
 
 pub(crate) const UNPUBLISH: ProcedureStep = ProcedureStep {
@@ -124,6 +125,7 @@ pub(crate) const UNPUBLISH: ProcedureStep = ProcedureStep {
     undo: Undo::Never(FINAL),
     patience: until_healthy,
     waits: false,
+    stays: false,
 };
 
 pub(crate) const KEYS: ProcedureStep = ProcedureStep {
@@ -161,6 +163,7 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
     undo: Undo::Never(FINAL),
     patience: super::at_once,
     waits: false,
+    stays: false,
 };
 
 pub(crate) const TIDY: ProcedureStep = ProcedureStep {
@@ -216,4 +219,5 @@ pub(crate) const TIDY: ProcedureStep = ProcedureStep {
     undo: Undo::Never(FINAL),
     patience: super::at_once,
     waits: false,
+    stays: false,
 };

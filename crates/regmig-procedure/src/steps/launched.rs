@@ -3,13 +3,15 @@
 //! Its former data is set aside *before* that, so that rollback can put it
 //! back untouched, and Redis is never running while rsync writes beneath it.
 
+use std::collections::BTreeMap;
+
 use regmig_core::effect::{Effect, Expect};
 use regmig_core::machine::Machine;
 use regmig_core::port::Fut;
 use regmig_core::state::State;
 use regmig_core::step::{Probe, StepError, Undo};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Edited, FoundAll, are_down, are_up, at_once, edit_refused, found, holds_if, keep, marker,
@@ -18,6 +20,7 @@ use super::{
 use crate::ask::{self, Cx};
 use crate::edit::compose;
 use crate::procedure::ProcedureStep;
+use crate::steps::preflight;
 
 const SET_ASIDE: &str = "launched/set-aside";
 const PUBLISH: &str = "launched/publish-redis";
@@ -67,6 +70,7 @@ pub(crate) const FOLDERS: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 /// How dest was found.
@@ -143,6 +147,7 @@ pub(crate) const ASIDE: ProcedureStep = ProcedureStep {
     undo: Undo::Run(undo_aside),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 pub(crate) fn dest_before(cx: &Cx<'_>) -> Result<Option<DestBefore>, StepError> {
@@ -290,6 +295,7 @@ pub(crate) const PUBLISHED: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 /// dest's stack runs, and answers.
@@ -332,7 +338,27 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
                 }
                 return Ok(Probe::Absent(missing));
             }
-            Ok(Probe::holds())
+            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
+            let version = ask::redis(cx, Machine::Dest).await?.version;
+            if major(&version) < major(&known.redis_version) {
+                return Ok(regmig_core::step::Refusal {
+                    what: "Redis on dest".to_owned(),
+                    found: format!("version {version}"),
+                    expected: format!("the major version of source's or a newer one ({})", known.redis_version),
+                    hint: "an older Redis cannot read source's files: name a newer image in dest's compose file, after \
+                           `regmig rollback --to start`"
+                        .to_owned(),
+                }
+                .into());
+            }
+            let mut logs = BTreeMap::new();
+            for service in [&cx.spec.stack.register, &cx.spec.stack.dns] {
+                logs.insert(
+                    service.clone(),
+                    ask::logs(cx, Machine::Dest, service.clone(), 5).await?,
+                );
+            }
+            Ok(Probe::Holds(json!({ "redis": version, "logs": logs })))
         })
     },
     before: nothing,
@@ -369,7 +395,16 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
     }),
     patience: until_healthy,
     waits: false,
+    stays: false,
 };
+
+fn major(version: &str) -> u32 {
+    version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok())
+        .unwrap_or(0)
+}
 
 /// A stack without users answers: the register 404 for a user, DNS the domain's own records.
 async fn answers_empty(cx: &Cx<'_>) -> Result<(), String> {
@@ -441,4 +476,5 @@ pub(crate) const STOP: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("dest's containers are brought back by the undo of launched/set-aside"),
     patience: at_once,
     waits: false,
+    stays: true,
 };

@@ -128,6 +128,7 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
         limit_ms: 60_000,
     },
     waits: false,
+    stays: true,
 };
 
 /// One file that this step writes.
@@ -203,6 +204,7 @@ pub(crate) const AUTHORIZED: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 /// The effects that take regmig's line out of an `authorized_keys` file.
@@ -431,6 +433,7 @@ pub(crate) const PULL: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("it only looks"),
     patience: at_once,
     waits: false,
+    stays: false,
 };
 
 pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
@@ -481,4 +484,5 @@ pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };

@@ -69,6 +69,7 @@ pub(crate) const DELEGATION: ProcedureStep = ProcedureStep {
         limit_ms: spec.limits.delegation_s * 1000,
     },
     waits: true,
+    stays: true,
 };
 
 /// The first parent server whose delegation is not the wanted one, and what it says.

@@ -2,7 +2,7 @@
 //!
 //! `regmig check` shows the same list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regmig_core::facts::{Container, HostState};
 use regmig_core::machine::Machine;
@@ -14,8 +14,8 @@ use super::{Edited, edit_refused, keep, no_effects, nothing};
 use crate::ask::{self, Cx};
 use crate::edit::{EditError, compose};
 use crate::procedure::ProcedureStep;
-use crate::spec::Spec;
-use crate::steps::{launched, warm};
+use crate::spec::{Reach, Spec};
+use crate::steps::{launched, nameservers, warm};
 
 /// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,6 +57,7 @@ pub(crate) const STEP: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("it only looks"),
     patience,
     waits: false,
+    stays: false,
 };
 
 fn patience(_: &Spec) -> Patience {
@@ -150,16 +151,22 @@ impl List {
 ///
 /// # Errors
 ///
-/// Where a machine cannot be reached at all.
+/// Where a machine that could be logged in to does not answer any more.
 pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepError> {
     let mut list = List(Vec::new());
     let mut evidence = None;
     let (source, dest) =
         futures::future::join(ask::host(cx, Machine::Source), ask::host(cx, Machine::Dest)).await;
-    let hosts = BTreeMap::from([(Machine::Source, source?), (Machine::Dest, dest?)]);
+    let mut hosts = BTreeMap::new();
     let mut usable = true;
-    for (machine, host) in &hosts {
-        usable &= tools(cx, &mut list, *machine, host);
+    for (machine, host) in [(Machine::Source, source), (Machine::Dest, dest)] {
+        match host {
+            Ok(host) => {
+                usable &= tools(cx, &mut list, machine, &host);
+                hosts.insert(machine, host);
+            }
+            Err(error) => usable &= unreachable(cx, &mut list, machine, &error),
+        }
     }
     if usable {
         let source_stack = ask::services(cx, Machine::Source).await?;
@@ -172,22 +179,60 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
         );
         foreign(cx, &mut list, Machine::Dest, &dest_all);
         ports(cx, &mut list, hosts.get(&Machine::Dest), &dest_all);
-        compose_files(cx, &mut list, hosts.get(&Machine::Dest)).await?;
-        list.edit(
-            "compose file on dest".to_owned(),
-            launched::published(cx).await,
-        );
+        let sound = compose_files(cx, &mut list, hosts.get(&Machine::Dest)).await?;
+        if sound.contains(&Machine::Dest) {
+            list.edit(
+                "compose file on dest".to_owned(),
+                launched::published(cx).await,
+            );
+        }
         list.edit("nginx file on source".to_owned(), warm::proxied(cx).await);
         for machine in Machine::BOTH {
             disk(cx, &mut list, machine, hosts.get(&machine)).await?;
         }
         dest_users(cx, &mut list, &dest_all).await?;
-        evidence = source_redis(cx, &mut list, &source_stack).await?;
+        delegation(cx, &mut list).await;
+        if sound.contains(&Machine::Source) {
+            evidence = source_redis(cx, &mut list, &source_stack).await?;
+        }
         if evidence.is_some() {
             tunnel_image(cx, &mut list, hosts.get(&Machine::Source)).await?;
         }
     }
     Ok((list.0, evidence))
+}
+
+/// Why something could not be asked, without the words for what was asked.
+fn reason(error: &StepError) -> String {
+    let mut chain = error.chain();
+    if chain.len() > 1 {
+        chain.remove(0);
+    }
+    chain.join(": ")
+}
+
+/// A machine that regmig cannot log in to. Advice that fills lines of its own becomes the hint.
+fn unreachable(cx: &Cx<'_>, list: &mut List, machine: Machine, error: &StepError) -> bool {
+    let reason = reason(error);
+    let (found, advice) = reason.split_once('\n').unwrap_or((&reason, ""));
+    let (what, expected) = match &cx.spec.machine(machine).reach {
+        Reach::Ssh(ssh) => (
+            format!("SSH to {machine}"),
+            format!("a login as {} that runs commands as root", ssh.user),
+        ),
+        Reach::Local { .. } => (
+            format!("{machine}, which is this machine"),
+            "commands that run as root".to_owned(),
+        ),
+    };
+    let hint = if advice.is_empty() {
+        format!(
+            "correct [{machine}] in regmig.toml, or the machine, until `ssh` logs in the same way"
+        )
+    } else {
+        advice.to_owned()
+    };
+    list.add(what, false, found, expected, hint)
 }
 
 fn tools(cx: &Cx<'_>, list: &mut List, machine: Machine, host: &HostState) -> bool {
@@ -318,7 +363,8 @@ async fn compose_files(
     cx: &Cx<'_>,
     list: &mut List,
     dest: Option<&HostState>,
-) -> Result<(), StepError> {
+) -> Result<BTreeSet<Machine>, StepError> {
+    let mut sound = BTreeSet::new();
     for machine in Machine::BOTH {
         let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
         let what = format!("{path} on {machine}");
@@ -336,10 +382,21 @@ async fn compose_files(
             match compose::read(&file.content).map_err(|error| edit_refused_in(error, &path)) {
                 Ok(facts) => facts,
                 Err(refusal) => {
+                    let what = format!("{} on {machine}", refusal.what);
                     list.add(what, false, refusal.found, refusal.expected, refusal.hint);
                     continue;
                 }
             };
+        if let Some(words) = ask::compose_config(cx, machine).await? {
+            list.add(
+                what,
+                false,
+                words,
+                "a file that compose accepts",
+                "mend it; `docker-compose config -q` tells more",
+            );
+            continue;
+        }
         let missing: Vec<String> = cx
             .spec
             .stack
@@ -352,13 +409,24 @@ async fn compose_files(
         } else {
             format!("no {}", missing.join(", "))
         };
-        list.add(
+        let there: Vec<&str> = facts
+            .services
+            .iter()
+            .map(|service| service.name.as_str())
+            .collect();
+        let complete = list.add(
             what,
             missing.is_empty(),
             found,
             format!("services {}", cx.spec.stack.all().join(", ")),
-            "correct the service names under [stack] in regmig.toml",
+            format!(
+                "correct the service names under [stack] in regmig.toml; the file has {}",
+                there.join(", ")
+            ),
         );
+        if complete {
+            sound.insert(machine);
+        }
         if let (Machine::Dest, Some(host)) = (machine, dest) {
             let absent: Vec<&str> = facts
                 .services
@@ -380,7 +448,7 @@ async fn compose_files(
             );
         }
     }
-    Ok(())
+    Ok(sound)
 }
 
 fn edit_refused_in(error: EditError, path: &str) -> Box<Refusal> {
@@ -429,6 +497,22 @@ async fn disk(
         ),
     );
     Ok(())
+}
+
+async fn delegation(cx: &Cx<'_>, list: &mut List) {
+    let hint = "correct `parents` or `before` under [nameservers]; rollback would otherwise publish what never was";
+    let (ok, found) = match nameservers::differing(cx, &cx.spec.nameservers.before).await {
+        Ok(None) => (true, "as configured".to_owned()),
+        Ok(Some(found)) => (false, found),
+        Err(error) => (false, error.chain().join(": ")),
+    };
+    list.add(
+        "the delegation at every parent server",
+        ok,
+        found,
+        "`before` of regmig.toml",
+        hint,
+    );
 }
 
 async fn tunnel_image(
@@ -511,7 +595,7 @@ async fn source_redis(
             list.add(
                 "Redis on source",
                 false,
-                error.chain().join(": "),
+                reason(&error),
                 "a Redis that answers",
                 "check `password_file` or `password_env` under [redis], and its log",
             );

@@ -3,10 +3,10 @@
 use regmig_core::effect::{Effect, Expect};
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
-use regmig_core::step::{Probe, StepError, Undo};
+use regmig_core::step::{Probe, Refusal, StepError, Undo};
 
 use super::{
-    are_down, are_up, at_once, keep, nothing, read_back, restore, synced, until_healthy, warm,
+    are_up, at_once, cold, keep, nothing, read_back, restore, synced, until_healthy, warm,
 };
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
@@ -53,74 +53,79 @@ pub(crate) const FILE: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 pub(crate) const OPEN: ProcedureStep = ProcedureStep {
     id: "proxy/open",
     enters: State::Proxy,
-    title: "start dest's nginx, then source's as a proxy to it",
-    probe: |cx| {
-        Box::pin(async move {
-            let stack = &cx.spec.stack;
-            let source = ask::services(cx, Machine::Source).await?;
-            if let Err(found) = are_down(&source, &stack.writers()) {
-                return Ok(regmig_core::step::Refusal {
-                    what: "what writes on source".to_owned(),
-                    found,
-                    expected: "every writer down: dest is about to accept writes".to_owned(),
-                    hint: format!(
-                        "stop {} on source, then type `regmig resume`",
-                        stack.writers().join(", ")
-                    ),
-                }
-                .into());
-            }
-            let nginx = [stack.nginx.clone()];
-            for (machine, services) in [
-                (Machine::Dest, ask::services(cx, Machine::Dest).await?),
-                (Machine::Source, source),
-            ] {
-                if let Err(missing) = are_up(&services, &nginx) {
-                    return Ok(Probe::Absent(format!("on {machine}, {missing}")));
-                }
-            }
-            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-            Ok(match served(cx, &known).await {
-                Ok(()) => Probe::Holds(ask::now(cx).await?.into()),
-                Err(missing) => Probe::Absent(missing),
-            })
-        })
-    },
+    title: "start dest's nginx, and source's as a proxy to it",
+    probe: |cx| Box::pin(open(cx)),
     before: nothing,
     plan: |cx| {
         Box::pin(async move {
-            let nginx = vec![cx.spec.stack.nginx.clone()];
+            let stack = &cx.spec.stack;
+            let (redis, nginx) = (vec![stack.redis.clone()], vec![stack.nginx.clone()]);
+            let mut behind = stack.writers();
+            behind.push(stack.dns.clone());
+            let start = |machine, services| Effect::Start { machine, services };
+            let (source, dest) = (Machine::Source, Machine::Dest);
+            // What runs already is left alone; after a reboot in the cold window nothing does.
             Ok(vec![
                 Effect::Together(vec![
                     Effect::RestartPolicy {
-                        machine: Machine::Dest,
+                        machine: dest,
                         policies: synced::dest_policies(cx)?,
                     },
                     Effect::RestartPolicy {
-                        machine: Machine::Source,
+                        machine: source,
                         policies: synced::source_policies(cx)?,
                     },
                 ]),
-                Effect::Start {
-                    machine: Machine::Dest,
-                    services: nginx.clone(),
-                },
-                Effect::Start {
-                    machine: Machine::Source,
-                    services: nginx,
-                },
+                Effect::Together(vec![start(dest, redis.clone()), start(source, redis)]),
+                start(dest, behind),
+                // Until both run, a client is refused by the one or told 502 by the other.
+                Effect::Together(vec![start(dest, nginx.clone()), start(source, nginx)]),
+                start(source, vec![stack.dns.clone()]),
             ])
         })
     },
     undo: Undo::Never(DEST_SERVES),
     patience: until_healthy,
     waits: false,
+    stays: true,
 };
+
+async fn open(cx: &Cx<'_>) -> Result<Probe, StepError> {
+    let stack = &cx.spec.stack;
+    let source = ask::services(cx, Machine::Source).await?;
+    if let Err(found) = cold::still_fenced(cx, &source) {
+        return Ok(Refusal {
+            what: "what writes on source".to_owned(),
+            found,
+            expected: "every writer down ever since `cold`: dest is about to accept writes".to_owned(),
+            hint: "source may have accepted writes that dest does not have: `regmig rollback --to warm` keeps them, \
+                   then run again"
+                .to_owned(),
+        }
+        .into());
+    }
+    let dest = ask::services(cx, Machine::Dest).await?;
+    let serving = [stack.nginx.clone(), stack.dns.clone(), stack.redis.clone()];
+    for (machine, services, names) in [
+        (Machine::Dest, dest, stack.all()),
+        (Machine::Source, source, serving.to_vec()),
+    ] {
+        if let Err(missing) = are_up(&services, &names) {
+            return Ok(Probe::Absent(format!("on {machine}, {missing}")));
+        }
+    }
+    let known: preflight::Evidence = cx.evidence(preflight::ID)?;
+    Ok(match served(cx, &known).await {
+        Ok(()) => Probe::Holds(ask::now(cx).await?.into()),
+        Err(missing) => Probe::Absent(missing),
+    })
+}
 
 /// A user is found through source's public HTTPS, which only dest's register can have answered.
 async fn served(cx: &Cx<'_>, known: &preflight::Evidence) -> Result<(), String> {
@@ -194,6 +199,7 @@ pub(crate) const CANARY: ProcedureStep = ProcedureStep {
     undo: Undo::Never(DEST_SERVES),
     patience: at_once,
     waits: false,
+    stays: false,
 };
 
 pub(crate) const CLEAN: ProcedureStep = ProcedureStep {
@@ -213,6 +219,7 @@ pub(crate) const CLEAN: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("the canary is gone"),
     patience: at_once,
     waits: false,
+    stays: false,
 };
 
 /// Holds once dest's Redis has forgotten a canary.

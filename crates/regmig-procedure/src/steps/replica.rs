@@ -55,6 +55,7 @@ pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
         limit_ms: 30_000,
     },
     waits: false,
+    stays: true,
 };
 
 /// source's redis.conf as a replica's.
@@ -120,6 +121,7 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 fn primary(cx: &Cx<'_>) -> String {
@@ -200,6 +202,7 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
     }),
     patience: until_replicated,
     waits: false,
+    stays: true,
 };
 
 pub(crate) const PROVE: ProcedureStep = ProcedureStep {
@@ -256,6 +259,7 @@ pub(crate) const PROVE: ProcedureStep = ProcedureStep {
     }),
     patience: until_replicated,
     waits: false,
+    stays: false,
 };
 
 pub(crate) const CLEAN: ProcedureStep = ProcedureStep {
@@ -275,4 +279,5 @@ pub(crate) const CLEAN: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("the canary is gone"),
     patience: at_once,
     waits: false,
+    stays: false,
 };

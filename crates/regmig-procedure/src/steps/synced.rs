@@ -63,6 +63,7 @@ pub(crate) const PASS: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 pub(crate) const FILES: ProcedureStep = ProcedureStep {
@@ -110,6 +111,7 @@ pub(crate) const FILES: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("dest's data folder is emptied by the undo of warm/passes"),
     patience: at_once,
     waits: false,
+    stays: false,
 };
 
 pub(crate) const START: ProcedureStep = ProcedureStep {
@@ -202,6 +204,7 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
     }),
     patience: until_healthy,
     waits: false,
+    stays: true,
 };
 
 /// The restart policies that dest's containers shall have once they serve.
@@ -275,6 +278,7 @@ pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
         limit_ms: 0,
     },
     waits: false,
+    stays: false,
 };
 
 pub(crate) const HEALTHY: ProcedureStep = ProcedureStep {
@@ -295,6 +299,7 @@ pub(crate) const HEALTHY: ProcedureStep = ProcedureStep {
     undo: Undo::Nothing("it only looks"),
     patience: until_healthy,
     waits: false,
+    stays: false,
 };
 
 /// The register and DNS of a machine know a user.

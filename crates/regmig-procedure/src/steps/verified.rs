@@ -36,4 +36,5 @@ pub(crate) const ANSWERS: ProcedureStep = ProcedureStep {
         limit_ms: 0,
     },
     waits: false,
+    stays: false,
 };

@@ -70,6 +70,7 @@ pub(crate) const PASSES: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };
 
 /// nginx's configuration folder on the host, without a trailing slash.
@@ -226,4 +227,5 @@ pub(crate) const STAGE: ProcedureStep = ProcedureStep {
     }),
     patience: at_once,
     waits: false,
+    stays: true,
 };

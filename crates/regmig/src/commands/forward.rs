@@ -6,7 +6,7 @@ use regmig_core::cursor::Direction;
 use regmig_core::engine::Outcome;
 use regmig_core::journal::Failure;
 use regmig_core::state::State;
-use regmig_core::step::{Probe, StepError};
+use regmig_core::step::Refusal;
 use regmig_procedure::procedure;
 
 use crate::cli::{Cli, Forward};
@@ -54,11 +54,12 @@ pub(super) async fn run(cli: &Cli, forward: &Forward, resume: bool) -> Result<Co
 }
 
 async fn go_on(session: &mut Session, until: State) -> Result<Outcome, Problem> {
-    let mut engine = session.engine();
-    let drifted = engine.look_again().await?;
+    let engine = session.engine();
     let state = engine.state();
-    session.cursor = engine.cursor;
-    refuse_drift(session, state, drifted)?;
+    let drift = engine.drift().await?;
+    if !drift.is_empty() {
+        return Err(drifted(session, state, &drift));
+    }
     let mut engine = session.engine();
     let outcome = engine.forward(until).await;
     session.cursor = engine.cursor;
@@ -72,31 +73,32 @@ pub(super) async fn back(session: &mut Session, to: State) -> Result<Outcome, Pr
     Ok(outcome?)
 }
 
-/// Before anything is done: does the state in which the migration rests still hold?
-fn refuse_drift(
-    session: &Session,
-    state: State,
-    seen: Vec<(&'static str, Result<Probe, StepError>)>,
-) -> Result<(), Problem> {
-    let mut lines = Vec::new();
-    for (step, probe) in seen {
-        // Steps whose truth passes by design say so themselves, by holding or by asking to be planned again.
-        match probe {
-            Ok(Probe::Conflict(refusal)) => {
-                lines.push(format!("{step}: {refusal}\n    hint: {}", refusal.hint))
-            }
-            Ok(Probe::Holds(_) | Probe::Absent(_)) => {}
-            Err(error) => lines.push(format!("{step}: {}", error.chain().join(": "))),
-        }
+/// Before anything is done: what the state in which the migration rests does not keep any more.
+fn drifted(session: &Session, state: State, drift: &[(&str, Refusal)]) -> Problem {
+    let mut text =
+        format!("error: what `{state}` promises does not hold any more; nothing was done");
+    for (step, refusal) in drift {
+        text.push_str(&format!(
+            "\n  {step}: {refusal}\n    hint: {}",
+            refusal.hint
+        ));
     }
-    if lines.is_empty() || state == State::Start || state == State::Launched {
-        return Ok(());
-    }
-    Err(Problem::refused(format!(
-        "error: what `{state}` promises does not hold any more; nothing was done\n  {}\n  hint: mend it, then type `{}`",
-        lines.join("\n  "),
+    let back = status::next_commands(&session.configured, &session.cursor);
+    let ways: Vec<&str> = back
+        .iter()
+        .map(|(command, _)| command.as_str())
+        .filter(|c| c.contains("rollback"))
+        .collect();
+    let or_back = if ways.is_empty() {
+        String::new()
+    } else {
+        format!(", or `{}`", ways.join("`, `"))
+    };
+    text.push_str(&format!(
+        "\n  hint: mend it, then type `{}`{or_back}",
         session.configured.command("resume")
-    )))
+    ));
+    Problem::refused(text)
 }
 
 /// Prints how a run ended.

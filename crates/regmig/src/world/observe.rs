@@ -36,6 +36,13 @@ impl World {
             Query::UsersAtRest { machine, path } => {
                 Answer::Count(self.site(*machine).users_at_rest(path).await?)
             }
+            Query::ComposeConfig { machine } => Answer::Text(
+                self.site(*machine)
+                    .compose(&["config", "-q"])
+                    .await
+                    .err()
+                    .map(|error| error.chain().join(": ")),
+            ),
             Query::Containers { machine } => {
                 Answer::Containers(self.site(*machine).containers().await?)
             }

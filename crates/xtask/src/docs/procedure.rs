@@ -1,0 +1,170 @@
+//! `docs/procedure.md`.
+
+use regmig_core::edge::{NoWay, ROLLBACK, Way, rollback_path};
+use regmig_core::state::State;
+use regmig_core::step::Undo;
+use regmig_procedure::procedure::{self, ProcedureStep};
+use regmig_procedure::spec::Strategy;
+
+use super::{cell, head};
+
+const INTRODUCTION: &str = "\
+What `regmig run` does, in order. This is strategy `copy`, the only one of this version.
+[Departures](departures.md) says where it differs from the published procedure, and why.
+`regmig plan` shows the same steps with their effects and file changes on your machines.
+
+A *state* is what is true when nothing is under way. A *step* is one thing to do on the way
+to a state. A state is entered when its last step holds. Before each step regmig looks
+whether it holds already; afterwards it looks again. Nothing counts as done because it was sent.
+
+## States
+
+| state | what is true | writes are accepted by | asked before |
+|---|---|---|---|
+";
+
+const STEPS: &str = "
+## Steps
+
+*Undo* says what a rollback does about the step. `brings back` means: what is still needed to
+bring back what was found before the step, and nothing where it is back already. A step that held before
+regmig came to it is never undone. *Waits* marks steps that wait for people or for time; SIGINT stops
+regmig there as well, not only between steps.
+";
+
+const BACK: &str = "
+## Rollback
+
+An edge leads from a state to the one before it. Travelling it undoes the steps of the state that
+is left, newest first.
+
+| from | to | how |
+|---|---|---|
+";
+
+const REACH: &str = "
+So this is how far back `regmig rollback --to STATE` can go:
+
+| from | as far back as | what stands in the way of more |
+|---|---|---|
+";
+
+const HALF: &str = "
+A run that halted on the way to a state has steps of that state on the machines while it still
+rests in the state before. They are undone by a rollback to that state or an earlier one.
+Steps that are never undone stand in the way as soon as they have been started:
+";
+
+/// The page.
+pub(super) fn page() -> String {
+    let mut page = head(
+        "The procedure",
+        "the table of steps, the states and the rollback edges",
+    );
+    page.push_str(INTRODUCTION);
+    for state in State::ALL {
+        let asked = if state.asks_first() { "yes" } else { "" };
+        page.push_str(&format!(
+            "| [`{state}`](#{state}) | {} | {} | {asked} |\n",
+            cell(state.meaning()),
+            writes(state)
+        ));
+    }
+    page.push_str(STEPS);
+    for state in State::ALL {
+        section(&mut page, state);
+    }
+    back(&mut page);
+    page
+}
+
+fn writes(state: State) -> &'static str {
+    state.writes().map_or("nobody", |machine| machine.as_str())
+}
+
+fn steps() -> &'static [ProcedureStep] {
+    procedure::steps(Strategy::Copy)
+}
+
+fn section(page: &mut String, state: State) {
+    page.push_str(&format!(
+        "\n### {state}\n\n{}. Writes are accepted by {}.\n",
+        capital(state.meaning()),
+        writes(state)
+    ));
+    if state.asks_first() {
+        page.push_str("The operator is asked before the first step, unless `--yes` was given.\n");
+    }
+    let steps: Vec<&ProcedureStep> = steps().iter().filter(|step| step.enters == state).collect();
+    if steps.is_empty() {
+        page.push_str("\nNo steps lead here: it is where a migration begins.\n");
+        return;
+    }
+    page.push_str("\n| step | what it does | waits | undo |\n|---|---|---|---|\n");
+    for step in steps {
+        let waits = if step.waits { "yes" } else { "" };
+        let undo = match step.undo {
+            Undo::Run(_) => "brings back".to_owned(),
+            Undo::Nothing(reason) => format!("nothing to do: {reason}"),
+            Undo::Never(reason) => format!("never: {reason}"),
+        };
+        page.push_str(&format!(
+            "| `{}` | {} | {waits} | {} |\n",
+            step.id,
+            cell(step.title),
+            cell(&undo)
+        ));
+    }
+}
+
+fn back(page: &mut String) {
+    page.push_str(BACK);
+    for edge in ROLLBACK {
+        let how = match edge.way {
+            Way::Undo => format!("undo the steps of `{}`", edge.from),
+            Way::Closed(reason) => format!("closed: {reason}"),
+        };
+        page.push_str(&format!(
+            "| `{}` | `{}` | {} |\n",
+            edge.from,
+            edge.to,
+            cell(&how)
+        ));
+    }
+    page.push_str(REACH);
+    for from in State::ALL.into_iter().skip(1) {
+        let (furthest, obstacle) = reach(from);
+        let furthest = furthest.map_or("nowhere".to_owned(), |state| format!("`{state}`"));
+        page.push_str(&format!(
+            "| `{from}` | {furthest} | {} |\n",
+            cell(obstacle.unwrap_or(""))
+        ));
+    }
+    page.push_str(HALF);
+    for step in steps() {
+        if let Undo::Never(reason) = step.undo {
+            page.push_str(&format!("\n- `{}`: {reason}", step.id));
+        }
+    }
+    page.push('\n');
+}
+
+/// The earliest state to which a rollback leads, and why it leads no further.
+fn reach(from: State) -> (Option<State>, Option<&'static str>) {
+    let mut obstacle = None;
+    for to in State::ALL.into_iter().filter(|to| *to < from) {
+        match rollback_path(from, to) {
+            Ok(_) => return (Some(to), obstacle),
+            Err(NoWay::Closed { reason, .. }) => obstacle = Some(reason),
+            Err(NoWay::NotBefore { .. }) => {}
+        }
+    }
+    (None, obstacle)
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
