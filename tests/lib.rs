@@ -1,5 +1,7 @@
 //! Whole-program tests of regmig: what they share.
 
+pub mod support;
+
 use std::env;
 use std::path::PathBuf;
 

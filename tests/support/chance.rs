@@ -36,7 +36,7 @@ impl Chance {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -46,7 +46,7 @@ impl Chance {
 
     /// A number below a limit; 0 where the limit is 0. The bias of a small limit does not matter here.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.next().checked_rem(limit).unwrap_or_default()
+        self.number().checked_rem(limit).unwrap_or_default()
     }
 
     /// Some of the entries, in their order.
@@ -73,7 +73,7 @@ mod tests {
     fn a_seed_gives_the_same_numbers_again() {
         let take = |seed| {
             let mut chance = Chance::new(seed);
-            [chance.next(), chance.next(), chance.below(10)]
+            [chance.number(), chance.number(), chance.below(10)]
         };
         assert_eq!(take(1), take(1));
         assert_ne!(take(1), take(2));

@@ -9,7 +9,7 @@ use crate::journal::{Begun, Event, Failure, Journal, JournalError, Record};
 use crate::port::{Act, PortError};
 use crate::report::{Note, Report};
 use crate::state::State;
-use crate::step::{Cx, Probe, Refusal, Step, StepError, Undo};
+use crate::step::{Cx, Patience, Probe, Refusal, Step, StepError, Undo, UndoFn};
 
 /// How often something that did not happen is tried again.
 const TRIES: u32 = 4;
@@ -117,6 +117,17 @@ impl<X: Sync> Engine<'_, X> {
             .state(self.steps.iter().map(|step| (step.id, step.enters)))
     }
 
+    /// Whether a run may stop between two steps: not while nobody accepts writes, nor on the way there or out.
+    fn is_safe_point(&self) -> bool {
+        let state = self.state();
+        let left = |step: &Step<X>| step.enters > state && self.cursor.step(step.id).is_some();
+        let in_window = self
+            .steps
+            .iter()
+            .any(|step| left(step) && step.enters.writes() != state.writes());
+        state.writes().is_some() && !in_window
+    }
+
     /// Records the head of a new journal.
     ///
     /// # Errors
@@ -140,7 +151,7 @@ impl<X: Sync> Engine<'_, X> {
                 continue;
             }
             let state = self.state();
-            if state.writes().is_some() && self.operator.wants_stop() {
+            if self.is_safe_point() && self.operator.wants_stop() {
                 return Ok(Outcome::Stopped(state));
             }
             if step.enters.asks_first() && !self.cursor.has_agreed(step.enters) {
@@ -182,6 +193,12 @@ impl<X: Sync> Engine<'_, X> {
     pub async fn drift(&self) -> Result<Vec<(&'static str, Refusal)>, StepError> {
         let state = self.state();
         let mut drifted = Vec::new();
+        // On its way to the next state a migration changes what the one before promised.
+        let on_its_way =
+            |step: &Step<X>| step.enters > state && self.cursor.step(step.id).is_some();
+        if self.steps.iter().any(on_its_way) {
+            return Ok(drifted);
+        }
         for step in self
             .steps
             .iter()
@@ -437,49 +454,8 @@ impl<X: Sync> Engine<'_, X> {
             (Undo::Nothing(reason), _) => nothing = Some(*reason),
             (Undo::Run(_), None) => nothing = Some("it held before regmig came"),
             (Undo::Run(plan), Some(before)) => {
-                let mut trouble = None;
-                let mut restored = false;
-                for _ in 0..UNDO_ROUNDS {
-                    let effects = match plan(&self.cx(), &before).await {
-                        Ok(effects) => effects,
-                        Err(error) => {
-                            let refused = matches!(error, StepError::Refused(_));
-                            trouble = Some(failure(None, &error));
-                            if refused {
-                                break;
-                            }
-                            self.sleep(2000).await;
-                            continue;
-                        }
-                    };
-                    if effects.is_empty() {
-                        restored = true;
-                        break;
-                    }
-                    if let Err((effect, error)) = self.carry_out(step.id, &effects).await? {
-                        trouble = Some(failure(Some(&effect), &StepError::Port(error)));
-                        self.sleep(2000).await;
-                    } else {
-                        let left = effects
-                            .iter()
-                            .map(ToString::to_string)
-                            .collect::<Vec<_>>()
-                            .join("; ");
-                        trouble = Some(Failure {
-                            chain: vec![format!("still needed after it was done: {left}")],
-                            effect: None,
-                            outcome_unknown: false,
-                            hint: None,
-                        });
-                    }
-                }
-                if !restored {
-                    let last = plan(&self.cx(), &before).await;
-                    if !last.is_ok_and(|effects| effects.is_empty())
-                        && let Some(failure) = trouble
-                    {
-                        return Ok(Err(failure));
-                    }
+                if let Err(failure) = self.bring_back(step, *plan, &before).await? {
+                    return Ok(Err(failure));
                 }
             }
         }
@@ -492,6 +468,71 @@ impl<X: Sync> Engine<'_, X> {
             nothing,
         });
         Ok(Ok(()))
+    }
+
+    /// Carries out what an undo still names, until it names nothing.
+    async fn bring_back(
+        &mut self,
+        step: &Step<X>,
+        plan: UndoFn<X>,
+        before: &Value,
+    ) -> Result<Result<(), Failure>, EngineError> {
+        let mut trouble = None;
+        for _ in 0..UNDO_ROUNDS {
+            match plan(&self.cx(), before).await {
+                Ok(effects) if effects.is_empty() => return Ok(Ok(())),
+                Ok(effects) => trouble = self.undo_round(step, plan, before, &effects).await?,
+                Err(error @ StepError::Refused(_)) => return Ok(Err(failure(None, &error))),
+                Err(error) => {
+                    trouble = Some(failure(None, &error));
+                    self.sleep(2000).await;
+                }
+            }
+            if trouble.is_none() {
+                return Ok(Ok(()));
+            }
+        }
+        Ok(trouble.map_or(Ok(()), Err))
+    }
+
+    /// Carries effects of an undo out and waits, as long as the step's patience lasts, until they show.
+    async fn undo_round(
+        &mut self,
+        step: &Step<X>,
+        plan: UndoFn<X>,
+        before: &Value,
+        effects: &[Effect],
+    ) -> Result<Option<Failure>, EngineError> {
+        if let Err((effect, error)) = self.carry_out(step.id, effects).await? {
+            self.sleep(2000).await;
+            return Ok(Some(failure(Some(&effect), &StepError::Port(error))));
+        }
+        let patience = (step.patience)(self.spec);
+        let acted_ms = self.now().await?;
+        loop {
+            let left = match plan(&self.cx(), before).await {
+                Ok(effects) if effects.is_empty() => return Ok(None),
+                Ok(effects) => Failure {
+                    chain: vec![format!(
+                        "still needed after it was done: {}",
+                        listed(&effects)
+                    )],
+                    effect: None,
+                    outcome_unknown: false,
+                    hint: None,
+                },
+                Err(error) => failure(None, &error),
+            };
+            if self.has_waited(acted_ms, patience).await? {
+                return Ok(Some(left));
+            }
+            self.sleep(patience.every_ms).await;
+        }
+    }
+
+    async fn has_waited(&self, since_ms: i64, patience: Patience) -> Result<bool, PortError> {
+        let waited = self.now().await?.saturating_sub(since_ms);
+        Ok(waited >= i64::try_from(patience.limit_ms).unwrap_or(i64::MAX))
     }
 
     /// Probes a step; a question can always be asked again.
@@ -584,6 +625,14 @@ pub fn rollback_plan<'s, X>(
         }
     }
     Ok(touched)
+}
+
+fn listed(effects: &[Effect]) -> String {
+    effects
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn failure(effect: Option<&Effect>, error: &StepError) -> Failure {

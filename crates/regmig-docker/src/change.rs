@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use bollard::models::ContainerUpdateBody;
 use bollard::query_parameters::{
-    KillContainerOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder, StartContainerOptions,
-    StopContainerOptionsBuilder,
+    KillContainerOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptionsBuilder,
 };
 use regmig_core::port::PortError;
 
-use crate::container::{RestartPolicy, State};
+use crate::container::State;
 use crate::docker::Docker;
 use crate::error::{DockerError, status};
+use crate::policy::RestartPolicy;
 use crate::spec::DIGEST_LABEL;
 
 /// How long a removal that somebody else has begun may take.
@@ -23,11 +24,21 @@ impl Docker {
     /// # Errors
     ///
     /// `Refused` where there is no such container; `OutcomeUnknown` when the answer was lost. So with all changes.
-    pub async fn set_restart_policy(&self, name: &str, policy: RestartPolicy) -> Result<(), PortError> {
+    pub async fn set_restart_policy(
+        &self,
+        name: &str,
+        policy: RestartPolicy,
+    ) -> Result<(), PortError> {
         let doing = format!("set the restart policy of {name} to {policy}");
         self.named(&doing, name)?;
-        let body = ContainerUpdateBody { restart_policy: Some(policy.into()), ..ContainerUpdateBody::default() };
-        self.change(&doing, Duration::ZERO, |client| async move { client.update_container(name, body).await }).await
+        let body = ContainerUpdateBody {
+            restart_policy: Some(policy.into()),
+            ..ContainerUpdateBody::default()
+        };
+        self.change(&doing, Duration::ZERO, |client| async move {
+            client.update_container(name, body).await
+        })
+        .await
     }
 
     /// Has the container running.
@@ -39,7 +50,9 @@ impl Docker {
         let doing = format!("start {name}");
         self.named(&doing, name)?;
         let request = |client: bollard::Docker| async move {
-            client.start_container(name, None::<StartContainerOptions>).await
+            client
+                .start_container(name, None::<StartContainerOptions>)
+                .await
         };
         self.change(&doing, Duration::ZERO, request).await
     }
@@ -52,8 +65,13 @@ impl Docker {
     pub async fn stop(&self, name: &str, grace: Duration) -> Result<(), PortError> {
         let doing = format!("stop {name}");
         self.named(&doing, name)?;
-        let options = StopContainerOptionsBuilder::new().t(whole_seconds(grace)).build();
-        self.change(&doing, grace, |client| async move { client.stop_container(name, Some(options)).await }).await
+        let options = StopContainerOptionsBuilder::new()
+            .t(whole_seconds(grace))
+            .build();
+        self.change(&doing, grace, |client| async move {
+            client.stop_container(name, Some(options)).await
+        })
+        .await
     }
 
     /// Stops the container and starts it again. Repeating it repeats the effect.
@@ -64,8 +82,13 @@ impl Docker {
     pub async fn restart(&self, name: &str, grace: Duration) -> Result<(), PortError> {
         let doing = format!("restart {name}");
         self.named(&doing, name)?;
-        let options = RestartContainerOptionsBuilder::new().t(whole_seconds(grace)).build();
-        self.change(&doing, grace, |client| async move { client.restart_container(name, Some(options)).await }).await
+        let options = RestartContainerOptionsBuilder::new()
+            .t(whole_seconds(grace))
+            .build();
+        self.change(&doing, grace, |client| async move {
+            client.restart_container(name, Some(options)).await
+        })
+        .await
     }
 
     /// Sends a signal, such as `HUP`, to the container's first process. Repeating it repeats the effect.
@@ -77,7 +100,10 @@ impl Docker {
         let doing = format!("send {signal} to {name}");
         self.named(&doing, name)?;
         let options = KillContainerOptionsBuilder::new().signal(signal).build();
-        self.change(&doing, Duration::ZERO, |client| async move { client.kill_container(name, Some(options)).await }).await
+        self.change(&doing, Duration::ZERO, |client| async move {
+            client.kill_container(name, Some(options)).await
+        })
+        .await
     }
 
     /// Has every process of the container frozen.
@@ -88,8 +114,13 @@ impl Docker {
     pub async fn pause(&self, name: &str) -> Result<(), PortError> {
         let doing = format!("freeze {name}");
         self.named(&doing, name)?;
-        let result = self.change(&doing, Duration::ZERO, |client| async move { client.pause_container(name).await }).await;
-        self.unless_in(name, result, |state| state == State::Paused).await
+        let result = self
+            .change(&doing, Duration::ZERO, |client| async move {
+                client.pause_container(name).await
+            })
+            .await;
+        self.unless_in(name, result, |state| state == State::Paused)
+            .await
     }
 
     /// Has the processes of the container running on.
@@ -100,8 +131,13 @@ impl Docker {
     pub async fn unpause(&self, name: &str) -> Result<(), PortError> {
         let doing = format!("unfreeze {name}");
         self.named(&doing, name)?;
-        let result = self.change(&doing, Duration::ZERO, |client| async move { client.unpause_container(name).await }).await;
-        self.unless_in(name, result, |state| state == State::Running).await
+        let result = self
+            .change(&doing, Duration::ZERO, |client| async move {
+                client.unpause_container(name).await
+            })
+            .await;
+        self.unless_in(name, result, |state| state == State::Running)
+            .await
     }
 
     /// Has no such container. One that runs is refused; named volumes stay.
@@ -114,10 +150,14 @@ impl Docker {
     pub async fn remove(&self, name: &str) -> Result<(), PortError> {
         let doing = format!("remove the container {name}");
         self.named(&doing, name)?;
-        let Some(found) = self.container(name).await? else { return Ok(()) };
+        let Some(found) = self.container(name).await? else {
+            return Ok(());
+        };
         let ours = found.labels.contains_key(DIGEST_LABEL);
         let options = RemoveContainerOptionsBuilder::new().v(ours).build();
-        let request = |client: bollard::Docker| async move { client.remove_container(name, Some(options)).await };
+        let request = |client: bollard::Docker| async move {
+            client.remove_container(name, Some(options)).await
+        };
         match self.change(&doing, Duration::ZERO, request).await {
             Err(error) if status(&error) == Some(404) => Ok(()),
             Err(error) if status(&error) == Some(409) => self.removed_meanwhile(name, error).await,
@@ -154,8 +194,15 @@ impl Docker {
                 }
                 Some(found) if found.state == State::Removing => {
                     let found = found.state.word().to_owned();
-                    let error = DockerError::State { name: name.to_owned(), wanted: "gone", found };
-                    return Err(PortError::refused(self.what(&format!("remove the container {name}")), error));
+                    let error = DockerError::State {
+                        name: name.to_owned(),
+                        wanted: "gone",
+                        found,
+                    };
+                    return Err(PortError::refused(
+                        self.what(&format!("remove the container {name}")),
+                        error,
+                    ));
                 }
                 Some(_) => return Err(refusal),
             }

@@ -25,7 +25,10 @@ pub struct DockerLimits {
 impl Default for DockerLimits {
     /// 10 s to connect; 60 s for an answer, since a machine that starts a stack answers slowly.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), answer: Duration::from_secs(60) }
+        Self {
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+        }
     }
 }
 
@@ -55,7 +58,9 @@ pub struct Docker {
 
 impl std::fmt::Debug for Docker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Docker").field("label", &self.label).finish_non_exhaustive()
+        f.debug_struct("Docker")
+            .field("label", &self.label)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,7 +77,12 @@ impl Docker {
             let opening = dial();
             Box::pin(async move { Ok(Box::new(opening.await?) as Box<dyn Io>) })
         });
-        let transport = Arc::new(Transport::new(label.clone(), dial, limits.connect, bollard::body_full));
+        let transport = Arc::new(Transport::new(
+            label.clone(),
+            dial,
+            limits.connect,
+            bollard::body_full,
+        ));
         let connector = move || {
             let transport = Arc::clone(&transport);
             bollard::Docker::connect_with_custom_transport(
@@ -82,10 +92,17 @@ impl Docker {
                 },
                 Some("http://docker"),
                 NEVER,
-                &ClientVersion { major_version: 1, minor_version: 41 },
+                &ClientVersion {
+                    major_version: 1,
+                    minor_version: 41,
+                },
             )
         };
-        Self { connector: Arc::new(connector), label: label.into(), limits }
+        Self {
+            connector: Arc::new(connector),
+            label: label.into(),
+            limits,
+        }
     }
 
     /// What messages call the machine.
@@ -104,7 +121,11 @@ impl Docker {
     ///
     /// `NotSent` when it cannot be reached, `Refused` when it will not say.
     pub async fn version(&self) -> Result<EngineVersion, PortError> {
-        let found = self.ask("ask Docker for its version", |client| async move { client.version().await }).await?;
+        let found = self
+            .ask("ask Docker for its version", |client| async move {
+                client.version().await
+            })
+            .await?;
         Ok(EngineVersion {
             version: found.version.unwrap_or_default(),
             api: found.api_version.unwrap_or_default(),
@@ -117,7 +138,11 @@ impl Docker {
     /// The client library over the connections that all clones share.
     pub(crate) fn client(&self) -> Result<bollard::Docker, bollard::errors::Error> {
         (self.connector)().map_err(|error| {
-            TransportError::NotSent(PortError::not_sent(self.what("set up the Docker client"), error)).into()
+            TransportError::NotSent(PortError::not_sent(
+                self.what("set up the Docker client"),
+                error,
+            ))
+            .into()
         })
     }
 
@@ -127,7 +152,11 @@ impl Docker {
     }
 
     /// Asks a question, and once more when the answer is lost.
-    pub(crate) async fn ask<T, F>(&self, doing: &str, request: impl Fn(bollard::Docker) -> F) -> Result<T, PortError>
+    pub(crate) async fn ask<T, F>(
+        &self,
+        doing: &str,
+        request: impl Fn(bollard::Docker) -> F,
+    ) -> Result<T, PortError>
     where
         F: Future<Output = Result<T, bollard::errors::Error>>,
     {
@@ -176,10 +205,18 @@ impl Docker {
     /// Refuses what would be a part of a path and not a name.
     pub(crate) fn named(&self, doing: &str, name: &str) -> Result<(), PortError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-        let begins = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let begins = name
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric());
         if begins && name.bytes().all(plain) {
             return Ok(());
         }
-        Err(PortError::not_sent(self.what(doing), DockerError::Name { name: name.to_owned() }))
+        Err(PortError::not_sent(
+            self.what(doing),
+            DockerError::Name {
+                name: name.to_owned(),
+            },
+        ))
     }
 }

@@ -17,6 +17,14 @@ pub enum DockerError {
         /// Docker's own words.
         message: String,
     },
+    /// Nobody answers as Docker Engine should.
+    #[error(
+        "Docker Engine does not answer: {reason}; is it installed and running? look at: systemctl status docker"
+    )]
+    Silent {
+        /// What was found instead.
+        reason: String,
+    },
     /// The connection was lost while an answer was expected.
     #[error("the connection to Docker was lost before its answer came: {reason}")]
     Lost {
@@ -36,7 +44,9 @@ pub enum DockerError {
         reason: String,
     },
     /// No container or image can be called that.
-    #[error("{name:?} is not a name that Docker gives; expected letters, digits, dots, dashes and underscores")]
+    #[error(
+        "{name:?} is not a name that Docker gives; expected letters, digits, dots, dashes and underscores"
+    )]
     Name {
         /// The name in question.
         name: String,
@@ -58,7 +68,9 @@ pub enum DockerError {
         found: String,
     },
     /// There is a container of that name that was not made from this specification.
-    #[error("a container named {name} exists already and was made otherwise; look at it with: docker inspect {name}")]
+    #[error(
+        "a container named {name} exists already and was made otherwise; look at it with: docker inspect {name}"
+    )]
     Taken {
         /// Which name.
         name: String,
@@ -89,18 +101,36 @@ impl From<bollard::errors::Error> for Failure {
     fn from(error: bollard::errors::Error) -> Self {
         use bollard::errors::Error;
         match error {
-            Error::DockerResponseServerError { status_code, message } => {
-                Self::Refused(DockerError::Answered { status: status_code, message: message.trim().to_owned() })
+            Error::DockerResponseServerError {
+                status_code,
+                message,
+            } => Self::Refused(DockerError::Answered {
+                status: status_code,
+                message: message.trim().to_owned(),
+            }),
+            Error::JsonDataError { message, .. } => {
+                Self::Refused(DockerError::Unclear { reason: message })
             }
-            Error::JsonDataError { message, .. } => Self::Refused(DockerError::Unclear { reason: message }),
-            Error::JsonSerdeError { err } => Self::Refused(DockerError::Unclear { reason: err.to_string() }),
-            Error::DockerStreamError { error } => Self::Refused(DockerError::Answered { status: 200, message: error }),
+            Error::JsonSerdeError { err } => Self::Refused(DockerError::Unclear {
+                reason: err.to_string(),
+            }),
+            Error::DockerStreamError { error } => Self::Refused(DockerError::Answered {
+                status: 200,
+                message: error,
+            }),
             Error::IOError { err } => match err.downcast::<TransportError>() {
                 Ok(TransportError::NotSent(error)) => Self::NotSent(error),
                 Ok(TransportError::Lost(reason)) => Self::Lost(DockerError::Lost { reason }),
-                Err(err) => Self::Lost(DockerError::Lost { reason: words(&err) }),
+                Err(err) => Self::Lost(DockerError::Lost {
+                    reason: words(&err),
+                }),
             },
-            other => Self::Lost(DockerError::Lost { reason: words(&other) }),
+            Error::HyperResponseError { err } => Self::Lost(DockerError::Lost {
+                reason: http_words(&err),
+            }),
+            other => Self::Lost(DockerError::Lost {
+                reason: words(&other),
+            }),
         }
     }
 }
@@ -112,7 +142,9 @@ impl Failure {
     pub(crate) fn of(self, what: String, kind: Kind) -> PortError {
         match (self, kind) {
             (Self::NotSent(error), _) => PortError::not_sent(what, error),
-            (Self::Refused(error @ DockerError::Unclear { .. }), Kind::Change) => PortError::unknown(what, error),
+            (Self::Refused(error @ DockerError::Unclear { .. }), Kind::Change) => {
+                PortError::unknown(what, error)
+            }
             (Self::Refused(error), _) => PortError::refused(what, error),
             (Self::Lost(error), Kind::Question) => PortError::not_sent(what, error),
             (Self::Lost(error), Kind::Change) => PortError::unknown(what, error),
@@ -122,10 +154,24 @@ impl Failure {
 
 /// The HTTP status of Docker's no, where that is what an error is.
 pub(crate) fn status(error: &PortError) -> Option<u16> {
-    let PortError::Refused { source: Some(source), .. } = error else { return None };
+    let PortError::Refused {
+        source: Some(source),
+        ..
+    } = error
+    else {
+        return None;
+    };
     match source.downcast_ref() {
         Some(DockerError::Answered { status, .. }) => Some(*status),
         _ => None,
+    }
+}
+
+/// What the HTTP library has to say of a connection: the cause where it knows one.
+pub(crate) fn http_words(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => words(source),
+        None => error.to_string(),
     }
 }
 

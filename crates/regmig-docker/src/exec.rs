@@ -37,7 +37,13 @@ pub struct ExecOptions {
 impl Default for ExecOptions {
     /// No input, 30 s, and it may change something.
     fn default() -> Self {
-        Self { stdin: Bytes::new(), user: None, env: Vec::new(), time_limit: Duration::from_secs(30), query: false }
+        Self {
+            stdin: Bytes::new(),
+            user: None,
+            env: Vec::new(),
+            time_limit: Duration::from_secs(30),
+            query: false,
+        }
     }
 }
 
@@ -65,7 +71,8 @@ impl Docker {
         container: &str,
         argv: impl IntoIterator<Item = W>,
     ) -> Result<ExecResult, PortError> {
-        self.exec_with(container, argv, &ExecOptions::default()).await
+        self.exec_with(container, argv, &ExecOptions::default())
+            .await
     }
 
     /// Runs a command inside a running container and waits for its end.
@@ -99,22 +106,49 @@ impl Docker {
             async move { client.create_exec(container, config).await }
         });
         let id = prepared.await?.id;
-        let kind = if options.query { Kind::Question } else { Kind::Change };
+        let kind = if options.query {
+            Kind::Question
+        } else {
+            Kind::Change
+        };
         let mut kept = Kept::default();
         let limit = options.time_limit;
-        match tokio::time::timeout(limit + self.limits().connect * 2, self.attached(&id, options, &mut kept)).await {
+        match tokio::time::timeout(
+            limit + self.limits().connect * 2,
+            self.attached(&id, options, &mut kept),
+        )
+        .await
+        {
             Ok(outcome) => outcome.map_err(|failure| failure.of(self.what(&doing), kind))?,
-            Err(_) => return Err(Failure::Lost(DockerError::TimedOut { limit }).of(self.what(&doing), kind)),
+            Err(_) => {
+                return Err(
+                    Failure::Lost(DockerError::TimedOut { limit }).of(self.what(&doing), kind)
+                );
+            }
         }
         let status = self.exec_status(&doing, &id, kind).await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(ExecResult { status, stdout: text(&kept.stdout), stderr: text(&kept.stderr), cut: kept.cut })
+        Ok(ExecResult {
+            status,
+            stdout: text(&kept.stdout),
+            stderr: text(&kept.stderr),
+            cut: kept.cut,
+        })
     }
 
     /// Starts what was prepared, feeds it, and reads all that it says.
-    async fn attached(&self, id: &str, options: &ExecOptions, kept: &mut Kept) -> Result<(), Failure> {
+    async fn attached(
+        &self,
+        id: &str,
+        options: &ExecOptions,
+        kept: &mut Kept,
+    ) -> Result<(), Failure> {
         let started = self.client()?.start_exec(id, None).await?;
-        let StartExecResults::Attached { mut output, mut input } = started else {
+        let StartExecResults::Attached {
+            mut output,
+            mut input,
+        } = started
+        else {
             return Err(Failure::Lost(DockerError::Unfinished));
         };
         let content = options.stdin.clone();
@@ -149,7 +183,9 @@ impl Docker {
     async fn exec_status(&self, doing: &str, id: &str, kind: Kind) -> Result<i64, PortError> {
         let begun = std::time::Instant::now();
         loop {
-            let looked = self.ask(doing, |client| async move { client.inspect_exec(id).await }).await;
+            let looked = self
+                .ask(doing, |client| async move { client.inspect_exec(id).await })
+                .await;
             let found = match looked {
                 Ok(found) => found,
                 // It was started; that Docker has forgotten it says nothing about its end.
@@ -157,7 +193,10 @@ impl Docker {
                     return Err(Failure::Lost(DockerError::Unfinished).of(self.what(doing), kind));
                 }
                 Err(error) => {
-                    return Err(Failure::Lost(DockerError::Lost { reason: error.chain().join(": ") }).of(self.what(doing), kind));
+                    return Err(Failure::Lost(DockerError::Lost {
+                        reason: error.chain().join(": "),
+                    })
+                    .of(self.what(doing), kind));
                 }
             };
             match (found.running, found.exit_code) {

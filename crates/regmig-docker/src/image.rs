@@ -28,7 +28,9 @@ impl Docker {
     /// `NotSent` when Docker cannot be reached, `Refused` when it will not say.
     pub async fn images(&self) -> Result<Vec<Image>, PortError> {
         let listed = self
-            .ask("list the images", |client| async move { client.list_images(None::<ListImagesOptions>).await })
+            .ask("list the images", |client| async move {
+                client.list_images(None::<ListImagesOptions>).await
+            })
             .await?;
         let image = |found: bollard::models::ImageSummary| Image {
             id: found.id,
@@ -46,11 +48,23 @@ impl Docker {
     /// As [`images`](Self::images).
     pub async fn image(&self, reference: &str) -> Result<Option<Image>, PortError> {
         let doing = format!("look for the image {reference}");
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b':' | b'@');
+        let plain = |b: u8| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b':' | b'@')
+        };
         if reference.is_empty() || reference.contains("..") || !reference.bytes().all(plain) {
-            return Err(PortError::not_sent(self.what(&doing), DockerError::Name { name: reference.to_owned() }));
+            return Err(PortError::not_sent(
+                self.what(&doing),
+                DockerError::Name {
+                    name: reference.to_owned(),
+                },
+            ));
         }
-        match self.ask(&doing, |client| async move { client.inspect_image(reference).await }).await {
+        match self
+            .ask(&doing, |client| async move {
+                client.inspect_image(reference).await
+            })
+            .await
+        {
             Ok(found) => Ok(Some(Image {
                 id: found.id.unwrap_or_default(),
                 tags: found.repo_tags.unwrap_or_default(),

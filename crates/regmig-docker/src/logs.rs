@@ -1,5 +1,6 @@
 //! What containers say.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 
 use bollard::container::LogOutput;
@@ -9,11 +10,11 @@ use futures::{Stream, StreamExt};
 use regmig_core::port::PortError;
 use serde::{Deserialize, Serialize};
 
-use crate::container::millis;
 use crate::docker::Docker;
 use crate::error::{Failure, Kind};
+use crate::inspect::millis;
 
-/// Most bytes of a log that are read, unless the range says otherwise: 8 MiB.
+/// Most bytes of a log that are kept, unless the range says otherwise: 8 MiB.
 const LIMIT: usize = 8 << 20;
 
 /// A line that never ends is handed on in pieces of this many bytes.
@@ -47,14 +48,18 @@ pub struct LogRange {
     pub since_ms: Option<i64>,
     /// The last so many lines.
     pub tail: Option<u64>,
-    /// Most bytes that are read, from the beginning of the part.
+    /// Most bytes that are kept, with what each line takes up besides its text; all is read, the end is kept.
     pub limit_bytes: usize,
 }
 
 impl Default for LogRange {
-    /// All of it, up to 8 MiB.
+    /// All of it, or the last 8 MiB.
     fn default() -> Self {
-        Self { since_ms: None, tail: None, limit_bytes: LIMIT }
+        Self {
+            since_ms: None,
+            tail: None,
+            limit_bytes: LIMIT,
+        }
     }
 }
 
@@ -63,7 +68,7 @@ impl Default for LogRange {
 pub struct Logs {
     /// In the order in which Docker has them.
     pub lines: Vec<LogLine>,
-    /// Whether there was more than the limit let through.
+    /// Whether there was more before them than the limit lets keep.
     pub cut: bool,
 }
 
@@ -76,7 +81,7 @@ impl Logs {
 }
 
 impl Docker {
-    /// Reads a part of a container's log.
+    /// Reads a part of a container's log; of one that is too long, the end.
     ///
     /// # Errors
     ///
@@ -86,25 +91,19 @@ impl Docker {
         self.named(&doing, name)?;
         self.ask(&doing, |client| async move {
             let mut chunks = Box::pin(client.logs(name, Some(options(range, false).build())));
-            let (mut splitter, mut logs, mut read) = (Splitter::default(), Logs::default(), 0);
+            let (mut splitter, mut kept, mut lines) =
+                (Splitter::default(), Kept::default(), Vec::new());
             while let Some(chunk) = chunks.next().await {
-                let chunk = chunk?;
-                let room = range.limit_bytes - read;
-                let (source, mut bytes) = parts(chunk);
-                if bytes.len() > room {
-                    bytes.truncate(room);
-                    logs.cut = true;
-                }
-                read += bytes.len();
-                splitter.feed(source, &bytes, &mut logs.lines);
-                if logs.cut {
-                    break;
-                }
+                let (source, bytes) = parts(chunk?);
+                splitter.feed(source, &bytes, &mut lines);
+                kept.take(&mut lines, range);
             }
-            splitter.finish(&mut logs.lines);
-            // Docker is asked in whole seconds.
-            logs.lines.retain(|line| range.since_ms.is_none_or(|since| line.at_ms >= since));
-            Ok(logs)
+            splitter.finish(&mut lines);
+            kept.take(&mut lines, range);
+            Ok(Logs {
+                lines: kept.lines.into(),
+                cut: kept.cut,
+            })
         })
         .await
     }
@@ -121,7 +120,10 @@ impl Docker {
         if let Err(error) = self.named(&doing, name) {
             return Box::pin(futures::stream::once(async move { Err(error) }));
         }
-        let range = LogRange { since_ms, ..LogRange::default() };
+        let range = LogRange {
+            since_ms,
+            ..LogRange::default()
+        };
         let what = self.what(&doing);
         let client = match self.client() {
             Ok(client) => client,
@@ -132,28 +134,68 @@ impl Docker {
         };
         let chunks = client.logs(name, Some(options(&range, true).build()));
         let end = futures::stream::once(async { None });
-        let lines = chunks.map(Some).chain(end).scan(Splitter::default(), move |splitter, chunk| {
-            let mut lines = Vec::new();
-            match chunk {
-                Some(Ok(chunk)) => {
-                    let (source, bytes) = parts(chunk);
-                    splitter.feed(source, &bytes, &mut lines);
-                }
-                Some(Err(error)) => {
-                    let failed = Err(Failure::from(error).of(what.clone(), Kind::Question));
-                    return futures::future::ready(Some(vec![failed]));
-                }
-                None => splitter.finish(&mut lines),
-            }
-            lines.retain(|line| since_ms.is_none_or(|since| line.at_ms >= since));
-            futures::future::ready(Some(lines.into_iter().map(Ok).collect::<Vec<_>>()))
-        });
+        let lines =
+            chunks
+                .map(Some)
+                .chain(end)
+                .scan(Splitter::default(), move |splitter, chunk| {
+                    let mut lines = Vec::new();
+                    match chunk {
+                        Some(Ok(chunk)) => {
+                            let (source, bytes) = parts(chunk);
+                            splitter.feed(source, &bytes, &mut lines);
+                        }
+                        Some(Err(error)) => {
+                            let failed = Err(Failure::from(error).of(what.clone(), Kind::Question));
+                            return futures::future::ready(Some(vec![failed]));
+                        }
+                        None => splitter.finish(&mut lines),
+                    }
+                    lines.retain(|line| since_ms.is_none_or(|since| line.at_ms >= since));
+                    futures::future::ready(Some(lines.into_iter().map(Ok).collect::<Vec<_>>()))
+                });
         Box::pin(lines.flat_map(futures::stream::iter))
     }
 }
 
+/// The end of a log.
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<LogLine>,
+    bytes: usize,
+    cut: bool,
+}
+
+impl Kept {
+    fn take(&mut self, lines: &mut Vec<LogLine>, range: &LogRange) {
+        for line in lines.drain(..) {
+            // Docker is asked in whole seconds.
+            if range.since_ms.is_some_and(|since| line.at_ms < since) {
+                continue;
+            }
+            self.bytes += weight(&line);
+            self.lines.push_back(line);
+        }
+        while self.bytes > range.limit_bytes
+            && let Some(first) = self.lines.pop_front()
+        {
+            self.bytes -= weight(&first);
+            self.cut = true;
+        }
+    }
+}
+
+/// What a line takes up.
+fn weight(line: &LogLine) -> usize {
+    line.text.len() + size_of::<LogLine>()
+}
+
 fn options(range: &LogRange, follow: bool) -> LogsOptionsBuilder {
-    let mut options = LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).follow(follow);
+    let mut options = LogsOptionsBuilder::new()
+        .stdout(true)
+        .stderr(true)
+        .timestamps(true)
+        .follow(follow);
     if let Some(since) = range.since_ms {
         options = options.since(i32::try_from(since.div_euclid(1000)).unwrap_or(i32::MAX));
     }
@@ -166,9 +208,9 @@ fn options(range: &LogRange, follow: bool) -> LogsOptionsBuilder {
 pub(crate) fn parts(chunk: LogOutput) -> (LogSource, Bytes) {
     match chunk {
         LogOutput::StdErr { message } => (LogSource::Stderr, message),
-        LogOutput::StdOut { message } | LogOutput::StdIn { message } | LogOutput::Console { message } => {
-            (LogSource::Stdout, message)
-        }
+        LogOutput::StdOut { message }
+        | LogOutput::StdIn { message }
+        | LogOutput::Console { message } => (LogSource::Stdout, message),
     }
 }
 
@@ -218,7 +260,11 @@ impl Splitter {
             }
             None => line,
         };
-        lines.push(LogLine { source, at_ms: self.last_ms, text: text.to_owned() });
+        lines.push(LogLine {
+            source,
+            at_ms: self.last_ms,
+            text: text.to_owned(),
+        });
     }
 }
 
@@ -229,12 +275,27 @@ mod tests {
     #[test]
     fn lines_are_put_together_for_each_source() {
         let (mut splitter, mut lines) = (Splitter::default(), Vec::new());
-        splitter.feed(LogSource::Stdout, b"2026-11-22T12:00:00.001000001Z one ", &mut lines);
-        splitter.feed(LogSource::Stderr, b"2026-11-22T12:00:00.002000002Z bad\n", &mut lines);
-        splitter.feed(LogSource::Stdout, b"more\r\n2026-11-22T12:00:00.003000003Z \nrest", &mut lines);
+        splitter.feed(
+            LogSource::Stdout,
+            b"2026-11-22T12:00:00.001000001Z one ",
+            &mut lines,
+        );
+        splitter.feed(
+            LogSource::Stderr,
+            b"2026-11-22T12:00:00.002000002Z bad\n",
+            &mut lines,
+        );
+        splitter.feed(
+            LogSource::Stdout,
+            b"more\r\n2026-11-22T12:00:00.003000003Z \nrest",
+            &mut lines,
+        );
         splitter.finish(&mut lines);
         let noon = millis("2026-11-22T12:00:00Z").unwrap();
-        let seen: Vec<_> = lines.iter().map(|l| (l.source, l.at_ms - noon, l.text.as_str())).collect();
+        let seen: Vec<_> = lines
+            .iter()
+            .map(|l| (l.source, l.at_ms - noon, l.text.as_str()))
+            .collect();
         assert_eq!(
             seen,
             [
@@ -257,9 +318,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_the_end() {
+        let line = |number: usize| LogLine {
+            source: LogSource::Stdout,
+            at_ms: 0,
+            text: number.to_string(),
+        };
+        let range = LogRange {
+            limit_bytes: 10 * weight(&line(10)),
+            ..LogRange::default()
+        };
+        let mut kept = Kept::default();
+        for number in 10..100 {
+            kept.take(&mut vec![line(number)], &range);
+        }
+        let texts: Vec<&str> = kept.lines.iter().map(|l| l.text.as_str()).collect();
+        assert_eq!(
+            (texts.len(), texts.first(), texts.last(), kept.cut),
+            (10, Some(&"90"), Some(&"99"), true)
+        );
+    }
+
+    #[test]
     fn the_text_of_one_source_has_all_its_line_ends() {
-        let line = |source, text: &str| LogLine { source, at_ms: 0, text: text.into() };
-        let lines = vec![line(LogSource::Stdout, "a"), line(LogSource::Stderr, "b"), line(LogSource::Stdout, "")];
+        let line = |source, text: &str| LogLine {
+            source,
+            at_ms: 0,
+            text: text.into(),
+        };
+        let lines = vec![
+            line(LogSource::Stdout, "a"),
+            line(LogSource::Stderr, "b"),
+            line(LogSource::Stdout, ""),
+        ];
         let logs = Logs { lines, cut: false };
         assert_eq!(logs.text(LogSource::Stdout), "a\n\n");
         assert_eq!(logs.text(LogSource::Stderr), "b\n");

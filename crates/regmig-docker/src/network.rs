@@ -36,12 +36,22 @@ impl Docker {
     ///
     /// `NotSent` when Docker cannot be reached, `Refused` when it will not say.
     pub async fn networks(&self, project: &str) -> Result<Vec<Network>, PortError> {
-        let wanted = HashMap::from([("label".to_owned(), vec![format!("com.docker.compose.project={project}")])]);
+        let wanted = HashMap::from([(
+            "label".to_owned(),
+            vec![format!("com.docker.compose.project={project}")],
+        )]);
         let wanted = &wanted;
         let listed = self
-            .ask(&format!("list the networks of {project}"), |client| async move {
-                client.list_networks(Some(ListNetworksOptionsBuilder::new().filters(wanted).build())).await
-            })
+            .ask(
+                &format!("list the networks of {project}"),
+                |client| async move {
+                    client
+                        .list_networks(Some(
+                            ListNetworksOptionsBuilder::new().filters(wanted).build(),
+                        ))
+                        .await
+                },
+            )
             .await?;
         let mut networks: Vec<Network> = listed.into_iter().map(network).collect();
         networks.sort_by(|a, b| a.name.cmp(&b.name));
@@ -57,8 +67,14 @@ fn network(found: bollard::models::Network) -> Network {
         name: found.name.unwrap_or_default(),
         compose_name: labels.get("com.docker.compose.network").cloned(),
         driver: found.driver.unwrap_or_default(),
-        subnets: ranges.iter().filter_map(|range| range.subnet.clone()).collect(),
-        gateways: ranges.iter().filter_map(|range| range.gateway.clone()).collect(),
+        subnets: ranges
+            .iter()
+            .filter_map(|range| range.subnet.clone())
+            .collect(),
+        gateways: ranges
+            .iter()
+            .filter_map(|range| range.gateway.clone())
+            .collect(),
         internal: found.internal.unwrap_or_default(),
         labels,
     }

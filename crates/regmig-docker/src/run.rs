@@ -19,11 +19,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 pub struct RunResult {
     /// With which status it ended.
     pub status: i64,
-    /// Standard output, up to 8 MiB of both together.
+    /// Standard output; of both together, the last 8 MiB.
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
-    /// Whether there was more.
+    /// Whether there was more before.
     pub cut: bool,
 }
 
@@ -41,7 +41,9 @@ impl Docker {
             return self.own(&doing, spec, found);
         }
         let request = |client: bollard::Docker| async move {
-            let options = CreateContainerOptionsBuilder::new().name(spec.name()).build();
+            let options = CreateContainerOptionsBuilder::new()
+                .name(spec.name())
+                .build();
             client.create_container(Some(options), spec.body()).await
         };
         match self.change(&doing, Duration::ZERO, request).await {
@@ -72,14 +74,23 @@ impl Docker {
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); `OutcomeUnknown` also when it was still running after `limit`.
-    pub async fn run_once(&self, spec: &ContainerSpec, limit: Duration) -> Result<RunResult, PortError> {
+    /// As [`create`](Self::create); `OutcomeUnknown` also when it was still running after `limit`: it is left as it is.
+    pub async fn run_once(
+        &self,
+        spec: &ContainerSpec,
+        limit: Duration,
+    ) -> Result<RunResult, PortError> {
         self.clear(spec, limit).await?;
         self.run(spec).await?;
         let status = self.wait(spec.name(), limit).await?;
         let logs = self.logs(spec.name(), &LogRange::default()).await?;
         self.remove(spec.name()).await?;
-        Ok(RunResult { status, stdout: logs.text(LogSource::Stdout), stderr: logs.text(LogSource::Stderr), cut: logs.cut })
+        Ok(RunResult {
+            status,
+            stdout: logs.text(LogSource::Stdout),
+            stderr: logs.text(LogSource::Stderr),
+            cut: logs.cut,
+        })
     }
 
     /// Waits until the container does not run and returns with which status it ended.
@@ -94,13 +105,23 @@ impl Docker {
         loop {
             match self.container(name).await? {
                 None => {
-                    let gone = DockerError::State { name: name.to_owned(), wanted: "at its end", found: "gone".into() };
+                    let gone = DockerError::State {
+                        name: name.to_owned(),
+                        wanted: "at its end",
+                        found: "gone".into(),
+                    };
                     return Err(PortError::refused(self.what(&doing), gone));
                 }
-                Some(found) if matches!(found.state, State::Exited | State::Dead) => return Ok(found.exit_code),
+                Some(found) if matches!(found.state, State::Exited | State::Dead) => {
+                    return Ok(found.exit_code);
+                }
                 Some(found) if begun.elapsed() >= limit => {
                     let found = format!("{} after {limit:?}", found.state.word());
-                    let late = DockerError::State { name: name.to_owned(), wanted: "at its end", found };
+                    let late = DockerError::State {
+                        name: name.to_owned(),
+                        wanted: "at its end",
+                        found,
+                    };
                     return Err(PortError::unknown(self.what(&doing), late));
                 }
                 Some(_) => tokio::time::sleep(pause).await,
@@ -111,10 +132,17 @@ impl Docker {
 
     /// Makes room for a container that runs once.
     async fn clear(&self, spec: &ContainerSpec, limit: Duration) -> Result<(), PortError> {
-        let Some(found) = self.container(spec.name()).await? else { return Ok(()) };
+        let Some(found) = self.container(spec.name()).await? else {
+            return Ok(());
+        };
         let Some(made_from) = found.labels.get(DIGEST_LABEL) else {
-            let taken = DockerError::Taken { name: spec.name().to_owned() };
-            return Err(PortError::refused(self.what(&format!("run {} once", spec.name())), taken));
+            let taken = DockerError::Taken {
+                name: spec.name().to_owned(),
+            };
+            return Err(PortError::refused(
+                self.what(&format!("run {} once", spec.name())),
+                taken,
+            ));
         };
         if found.state.is_live() {
             if *made_from == spec.digest() {
@@ -126,10 +154,20 @@ impl Docker {
     }
 
     /// The identifier of a container that was made from this very specification.
-    fn own(&self, doing: &str, spec: &ContainerSpec, found: Container) -> Result<String, PortError> {
+    fn own(
+        &self,
+        doing: &str,
+        spec: &ContainerSpec,
+        found: Container,
+    ) -> Result<String, PortError> {
         if found.labels.get(DIGEST_LABEL) == Some(&spec.digest()) {
             return Ok(found.id);
         }
-        Err(PortError::refused(self.what(doing), DockerError::Taken { name: spec.name().to_owned() }))
+        Err(PortError::refused(
+            self.what(doing),
+            DockerError::Taken {
+                name: spec.name().to_owned(),
+            },
+        ))
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bollard::models::{ContainerCreateBody, EndpointSettings, HostConfig, MountType, NetworkingConfig};
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, MountType, NetworkingConfig,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::container::RestartPolicy;
+use crate::policy::RestartPolicy;
 
 /// Tells from which specification a container was made, so that a repeated making finds its own.
 pub(crate) const DIGEST_LABEL: &str = "regmig.spec";
@@ -22,12 +24,20 @@ pub struct Mount {
 impl Mount {
     /// A path of the machine, which has to exist, under a path of the container that can only be read.
     pub fn read_only(source: impl Into<String>, target: impl Into<String>) -> Self {
-        Self { source: source.into(), target: target.into(), read_only: true }
+        Self {
+            source: source.into(),
+            target: target.into(),
+            read_only: true,
+        }
     }
 
     /// The same where the container may write.
     pub fn writable(source: impl Into<String>, target: impl Into<String>) -> Self {
-        Self { source: source.into(), target: target.into(), read_only: false }
+        Self {
+            source: source.into(),
+            target: target.into(),
+            read_only: false,
+        }
     }
 }
 
@@ -111,7 +121,11 @@ impl ContainerSpec {
 
     /// Puts it on a network, where others find it by these names; Docker's own bridge where nothing is said.
     #[must_use]
-    pub fn network<W: Into<String>>(mut self, name: impl Into<String>, aliases: impl IntoIterator<Item = W>) -> Self {
+    pub fn network<W: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        aliases: impl IntoIterator<Item = W>,
+    ) -> Self {
         self.network = Some(name.into());
         self.aliases = aliases.into_iter().map(Into::into).collect();
         self
@@ -156,7 +170,10 @@ impl ContainerSpec {
     /// SHA-256 over everything that is said above.
     pub fn digest(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(&text)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     pub(crate) fn body(&self) -> ContainerCreateBody {
@@ -167,15 +184,34 @@ impl ContainerSpec {
             read_only: Some(mount.read_only),
             ..bollard::models::Mount::default()
         });
-        let labels = self.labels.clone().into_iter().chain([(DIGEST_LABEL.to_owned(), self.digest())]);
-        let ends = self.network.iter().filter(|_| !self.aliases.is_empty()).map(|network| {
-            (network.clone(), EndpointSettings { aliases: Some(self.aliases.clone()), ..EndpointSettings::default() })
-        });
+        let labels = self
+            .labels
+            .clone()
+            .into_iter()
+            .chain([(DIGEST_LABEL.to_owned(), self.digest())]);
+        let ends = self
+            .network
+            .iter()
+            .filter(|_| !self.aliases.is_empty())
+            .map(|network| {
+                (
+                    network.clone(),
+                    EndpointSettings {
+                        aliases: Some(self.aliases.clone()),
+                        ..EndpointSettings::default()
+                    },
+                )
+            });
         ContainerCreateBody {
             image: Some(self.image.clone()),
             entrypoint: self.entrypoint.clone(),
             cmd: self.command.clone(),
-            env: Some(self.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+            env: Some(
+                self.env
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect(),
+            ),
             user: self.user.clone(),
             working_dir: self.working_dir.clone(),
             labels: Some(labels.collect()),
@@ -185,7 +221,9 @@ impl ContainerSpec {
                 restart_policy: Some(self.restart.into()),
                 ..HostConfig::default()
             }),
-            networking_config: Some(NetworkingConfig { endpoints_config: Some(ends.collect()) }),
+            networking_config: Some(NetworkingConfig {
+                endpoints_config: Some(ends.collect()),
+            }),
             ..ContainerCreateBody::default()
         }
     }
@@ -200,8 +238,14 @@ mod tests {
         let one = ContainerSpec::new("redis:7", "tunnel");
         assert_eq!(one.digest(), one.clone().digest());
         assert_ne!(one.digest(), one.clone().env("A", "b").digest());
-        assert_ne!(one.digest(), one.clone().mount(Mount::read_only("/a", "/b")).digest());
-        assert_ne!(one.clone().mount(Mount::writable("/a", "/b")).digest(), one.clone().mount(Mount::read_only("/a", "/b")).digest());
+        assert_ne!(
+            one.digest(),
+            one.clone().mount(Mount::read_only("/a", "/b")).digest()
+        );
+        assert_ne!(
+            one.clone().mount(Mount::writable("/a", "/b")).digest(),
+            one.clone().mount(Mount::read_only("/a", "/b")).digest()
+        );
         assert_eq!(one.digest().len(), 64);
     }
 }

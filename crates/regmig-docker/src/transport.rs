@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use regmig_core::port::{Fut, PortError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::{DockerError, words};
+use crate::error::{DockerError, http_words};
 
 /// Connections that are kept for the next request.
 const KEPT: usize = 2;
@@ -49,7 +49,9 @@ pub(crate) enum TransportError {
 
 impl From<TransportError> for bollard::errors::Error {
     fn from(error: TransportError) -> Self {
-        Self::IOError { err: std::io::Error::other(error) }
+        Self::IOError {
+            err: std::io::Error::other(error),
+        }
     }
 }
 
@@ -76,14 +78,26 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     pub(crate) fn new(label: String, dial: Dial, limit: Duration, empty: fn(Bytes) -> B) -> Self {
-        Self { label, dial, empty, limit, kept: Mutex::default(), numbers: AtomicU64::new(0) }
+        Self {
+            label,
+            dial,
+            empty,
+            limit,
+            kept: Mutex::default(),
+            numbers: AtomicU64::new(0),
+        }
     }
 
     /// Sends one request and waits for the beginning of its answer.
-    pub(crate) async fn request(self: Arc<Self>, request: Request<B>) -> Result<Response<Incoming>, TransportError> {
+    pub(crate) async fn request(
+        self: Arc<Self>,
+        request: Request<B>,
+    ) -> Result<Response<Incoming>, TransportError> {
         let plain = request.uri().clone();
         let mut request = request;
-        request.headers_mut().insert(HOST, HeaderValue::from_static("docker"));
+        request
+            .headers_mut()
+            .insert(HOST, HeaderValue::from_static("docker"));
         loop {
             let kept = self.take();
             let reused = kept.is_some();
@@ -103,10 +117,15 @@ where
                     // The kept connection had ended meanwhile and nothing was written to it.
                     Some(unsent) if reused => request = unsent,
                     Some(_) => {
-                        let lost = DockerError::Lost { reason: words(&error.into_error()) };
-                        return Err(TransportError::NotSent(PortError::not_sent(self.doing(), lost)));
+                        let lost = DockerError::Lost {
+                            reason: http_words(&error.into_error()),
+                        };
+                        return Err(TransportError::NotSent(PortError::not_sent(
+                            self.doing(),
+                            lost,
+                        )));
                     }
-                    None => return Err(TransportError::Lost(words(&error.into_error()))),
+                    None => return Err(TransportError::Lost(http_words(&error.into_error()))),
                 },
             }
         }
@@ -120,36 +139,58 @@ where
     async fn connect(&self) -> Result<Link<B>, PortError> {
         let connecting = async {
             let stream = (self.dial)().await?;
-            let lost = |error: hyper::Error| DockerError::Lost { reason: words(&error) };
+            let lost = |error: hyper::Error| DockerError::Silent {
+                reason: http_words(&error),
+            };
             let refused = |error: DockerError| PortError::not_sent(self.doing(), error);
-            let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| refused(lost(e)))?;
+            let (mut sender, connection) = handshake(TokioIo::new(stream))
+                .await
+                .map_err(|e| refused(lost(e)))?;
             tokio::spawn(async move {
                 if let Err(error) = connection.with_upgrades().await {
-                    tracing::debug!(error = words(&error), "a connection to Docker ended");
+                    tracing::debug!(error = http_words(&error), "a connection to Docker ended");
                 }
             });
             let mut ping = Request::new((self.empty)(Bytes::new()));
             *ping.uri_mut() = Uri::from_static("/_ping");
-            ping.headers_mut().insert(HOST, HeaderValue::from_static("docker"));
-            let answer = sender.send_request(ping).await.map_err(|e| refused(lost(e)))?;
+            ping.headers_mut()
+                .insert(HOST, HeaderValue::from_static("docker"));
+            let answer = sender
+                .send_request(ping)
+                .await
+                .map_err(|e| refused(lost(e)))?;
             let (head, body) = answer.into_parts();
-            let body = body.collect().await.map_err(|e| refused(lost(e)))?.to_bytes();
+            let body = body
+                .collect()
+                .await
+                .map_err(|e| refused(lost(e)))?
+                .to_bytes();
             if head.status != StatusCode::OK {
                 let reason = format!("{} {}", head.status, String::from_utf8_lossy(&body).trim());
                 return Err(refused(DockerError::Stranger { reason }));
             }
-            let version = head.headers.get("api-version").and_then(|value| value.to_str().ok());
+            let version = head
+                .headers
+                .get("api-version")
+                .and_then(|value| value.to_str().ok());
             let Some(prefix) = version.and_then(prefix) else {
                 let reason = format!("its answer names no version of Docker's API ({version:?})");
                 return Err(refused(DockerError::Stranger { reason }));
             };
             // Until the connection's own task has seen the answer's end, it takes no further request.
             sender.ready().await.map_err(|e| refused(lost(e)))?;
-            Ok(Link { sender, prefix: prefix.into(), number: self.numbers.fetch_add(1, Ordering::Relaxed) })
+            Ok(Link {
+                sender,
+                prefix: prefix.into(),
+                number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            })
         };
         match tokio::time::timeout(self.limit, connecting).await {
             Ok(result) => result,
-            Err(_) => Err(PortError::not_sent(self.doing(), DockerError::TimedOut { limit: self.limit })),
+            Err(_) => Err(PortError::not_sent(
+                self.doing(),
+                DockerError::TimedOut { limit: self.limit },
+            )),
         }
     }
 
@@ -196,7 +237,10 @@ fn prefix(version: &str) -> Option<String> {
 
 fn versioned(prefix: &str, plain: &Uri) -> Uri {
     let path = plain.path_and_query().map_or("/", PathAndQuery::as_str);
-    Uri::builder().path_and_query(format!("{prefix}{path}")).build().unwrap_or_else(|_| plain.clone())
+    Uri::builder()
+        .path_and_query(format!("{prefix}{path}"))
+        .build()
+        .unwrap_or_else(|_| plain.clone())
 }
 
 #[cfg(test)]
@@ -214,6 +258,9 @@ mod tests {
     #[test]
     fn the_version_goes_before_the_path() {
         let plain: Uri = "http://docker/containers/json?all=true".parse().unwrap();
-        assert_eq!(versioned("/v1.41", &plain).to_string(), "/v1.41/containers/json?all=true");
+        assert_eq!(
+            versioned("/v1.41", &plain).to_string(),
+            "/v1.41/containers/json?all=true"
+        );
     }
 }

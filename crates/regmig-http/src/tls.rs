@@ -88,6 +88,20 @@ pub enum TlsError {
     Setup(#[source] crate::trust::TrustError),
 }
 
+impl TlsError {
+    /// Whether the server's certificate is to blame, which asking again does not change.
+    pub fn is_about_the_certificate(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownIssuer { .. }
+                | Self::WrongName { .. }
+                | Self::OutOfDate { .. }
+                | Self::NotThePinned { .. }
+                | Self::NoCertificate { .. }
+        )
+    }
+}
+
 /// Makes the handshake; gives the stream and the fingerprint of the server's certificate.
 pub(crate) async fn handshake<S>(
     stream: S,

@@ -34,7 +34,10 @@ pub(crate) async fn authenticate(
     spec: &SshSpec,
     agent: Option<&Path>,
 ) -> Result<(), ConnectError> {
-    let mut attempts = Attempts { offered: Vec::new(), accepted: None };
+    let mut attempts = Attempts {
+        offered: Vec::new(),
+        accepted: None,
+    };
     let mut wanted = None;
     if let Some(path) = &spec.identity {
         match identity(path, spec.use_agent).await? {
@@ -46,18 +49,28 @@ pub(crate) async fn authenticate(
             Identity::Locked(public) => wanted = Some((path.as_path(), public)),
         }
     } else if !spec.use_agent {
-        return Err(ConnectError::NoIdentity { user: spec.user.clone() });
+        return Err(ConnectError::NoIdentity {
+            user: spec.user.clone(),
+        });
     }
     if spec.use_agent && offer_agent(handle, spec, agent, wanted, &mut attempts).await? {
         return Ok(());
     }
-    let accepted = attempts.accepted.map(|methods| methods.iter().map(String::from).collect::<Vec<_>>().join(", "));
+    let accepted = attempts.accepted.map(|methods| {
+        methods
+            .iter()
+            .map(String::from)
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
     Err(ConnectError::KeyRefused {
         address: spec.address.clone(),
         port: spec.port,
         user: spec.user.clone(),
         offered: attempts.offered.join(", "),
-        accepted: accepted.filter(|a| !a.is_empty()).unwrap_or_else(|| "nothing further".into()),
+        accepted: accepted
+            .filter(|a| !a.is_empty())
+            .unwrap_or_else(|| "nothing further".into()),
     })
 }
 
@@ -66,14 +79,23 @@ impl Attempts {
     fn note(&mut self, handle: &Handle<Client>, result: AuthResult) -> Result<bool, ConnectError> {
         match result {
             AuthResult::Success => Ok(true),
-            AuthResult::Failure { remaining_methods, partial_success } => {
+            AuthResult::Failure {
+                remaining_methods,
+                partial_success,
+            } => {
                 if handle.is_closed() && remaining_methods.iter().next().is_none() {
                     return Err(ConnectError::Gone {
-                        reason: format!("the server closed it after {} had been offered", self.offered.join(", ")),
+                        reason: format!(
+                            "the server closed it after {} had been offered",
+                            self.offered.join(", ")
+                        ),
                     });
                 }
                 if partial_success {
-                    self.offered.push("(accepted, but the server wants a second factor, which is not supported)".into());
+                    self.offered.push(
+                        "(accepted, but the server wants a second factor, which is not supported)"
+                            .into(),
+                    );
                 }
                 self.accepted = Some(remaining_methods);
                 Ok(false)
@@ -91,7 +113,10 @@ async fn offer_file(
     attempts.offered.push(described(key.public_key()));
     for hash in signature_hashes(handle, key.public_key()).await? {
         let key = PrivateKeyWithHashAlg::new(Arc::clone(&key), hash);
-        let result = handle.authenticate_publickey(&spec.user, key).await.map_err(gone)?;
+        let result = handle
+            .authenticate_publickey(&spec.user, key)
+            .await
+            .map_err(gone)?;
         if attempts.note(handle, result)? {
             return Ok(true);
         }
@@ -113,7 +138,12 @@ async fn offer_agent(
     let mut agent = connected.map_err(|error| ConnectError::Agent {
         reason: format!("{error}; start one with: eval \"$(ssh-agent)\" && ssh-add"),
     })?;
-    let held = agent.request_identities().await.map_err(|error| ConnectError::Agent { reason: error.to_string() })?;
+    let held = agent
+        .request_identities()
+        .await
+        .map_err(|error| ConnectError::Agent {
+            reason: error.to_string(),
+        })?;
     let mut keys: Vec<PublicKey> = Vec::new();
     for identity in held {
         if let AgentIdentity::PublicKey { key, .. } = identity {
@@ -125,17 +155,26 @@ async fn offer_agent(
         if keys.is_empty() {
             return Err(ConnectError::Identity {
                 path: path.to_owned(),
-                reason: format!("it is locked by a passphrase and the agent does not hold it; type: ssh-add {}", path.display()),
+                reason: format!(
+                    "it is locked by a passphrase and the agent does not hold it; type: ssh-add {}",
+                    path.display()
+                ),
             });
         }
     }
     if keys.is_empty() && attempts.offered.is_empty() {
-        return Err(ConnectError::Agent { reason: "it holds no key; add one with ssh-add".into() });
+        return Err(ConnectError::Agent {
+            reason: "it holds no key; add one with ssh-add".into(),
+        });
     }
     for key in keys {
-        attempts.offered.push(format!("{} (agent)", described(&key)));
+        attempts
+            .offered
+            .push(format!("{} (agent)", described(&key)));
         for hash in signature_hashes(handle, &key).await? {
-            let signed = handle.authenticate_publickey_with(&spec.user, key.clone(), hash, &mut agent).await;
+            let signed = handle
+                .authenticate_publickey_with(&spec.user, key.clone(), hash, &mut agent)
+                .await;
             match signed {
                 Ok(result) => {
                     if attempts.note(handle, result)? {
@@ -143,7 +182,9 @@ async fn offer_agent(
                     }
                 }
                 // The agent would not sign with this one; another may do.
-                Err(error) => attempts.offered.push(format!("(the agent did not sign: {error})")),
+                Err(error) => attempts
+                    .offered
+                    .push(format!("(the agent did not sign: {error})")),
             }
         }
     }
@@ -153,7 +194,10 @@ async fn offer_agent(
 /// The hashes for signatures of RSA keys, in turn: SHA-2 only, whatever an old server may prefer.
 ///
 /// What a server says it supports is not always what its configuration lets it accept.
-async fn signature_hashes(handle: &Handle<Client>, key: &PublicKey) -> Result<Vec<Option<HashAlg>>, ConnectError> {
+async fn signature_hashes(
+    handle: &Handle<Client>,
+    key: &PublicKey,
+) -> Result<Vec<Option<HashAlg>>, ConnectError> {
     if !key.algorithm().is_rsa() {
         return Ok(vec![None]);
     }
@@ -165,12 +209,19 @@ async fn signature_hashes(handle: &Handle<Client>, key: &PublicKey) -> Result<Ve
 }
 
 fn gone(error: russh::Error) -> ConnectError {
-    ConnectError::Gone { reason: error.to_string() }
+    ConnectError::Gone {
+        reason: error.to_string(),
+    }
 }
 
 async fn identity(path: &Path, use_agent: bool) -> Result<Identity, ConnectError> {
-    let unusable = |reason: String| ConnectError::Identity { path: path.to_owned(), reason };
-    let text = tokio::fs::read_to_string(path).await.map_err(|error| unusable(error.to_string()))?;
+    let unusable = |reason: String| ConnectError::Identity {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = tokio::fs::read_to_string(path)
+        .await
+        .map_err(|error| unusable(error.to_string()))?;
     match keys::decode_secret_key(&text, None) {
         Ok(key) => Ok(Identity::Usable(Arc::new(key))),
         Err(keys::Error::KeyIsEncrypted) => {

@@ -1,13 +1,10 @@
-//! What is run on a machine, and what came of it.
+//! What is run on a machine.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use regmig_core::port::PortError;
 
-use crate::error::{CommandFailed, Lost};
 use crate::quote::quote;
 
 /// A command that ignores SIGTERM at its time limit gets SIGKILL this much later.
@@ -65,7 +62,11 @@ impl Command {
 
     /// A script for `sh`, with arguments that it finds in `$1`, `$2` and so on.
     pub fn shell<A: Into<String>>(script: &str, arguments: impl IntoIterator<Item = A>) -> Self {
-        Self::new("sh").arg("-c").arg(script).arg("regmig").args(arguments)
+        Self::new("sh")
+            .arg("-c")
+            .arg(script)
+            .arg("regmig")
+            .args(arguments)
     }
 
     /// Adds one argument.
@@ -169,23 +170,39 @@ impl Command {
         }
         if let Some(limit) = limit {
             let seconds = limit.as_secs_f64().max(0.001);
-            words.extend(["timeout".into(), "-k".into(), KILL_AFTER.as_secs().to_string(), format!("{seconds:.3}")]);
+            words.extend([
+                "timeout".into(),
+                "-k".into(),
+                KILL_AFTER.as_secs().to_string(),
+                format!("{seconds:.3}"),
+            ]);
         }
         words.extend(["env".into(), "LC_ALL=C".into()]);
-        words.extend(self.env.iter().map(|(name, value)| format!("{name}={value}")));
+        words.extend(
+            self.env
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         words.extend(self.argv.iter().cloned());
         words
     }
 
     /// The same as one line for a shell.
     pub(crate) fn line(&self, host_sudo: bool, limit: Option<Duration>) -> String {
-        let words: Vec<String> = self.wrapped(host_sudo, limit).iter().map(|w| quote(w)).collect();
+        let words: Vec<String> = self
+            .wrapped(host_sudo, limit)
+            .iter()
+            .map(|w| quote(w))
+            .collect();
         words.join(" ")
     }
 
     /// Whether some word holds a NUL, which no command line can carry.
     pub(crate) fn holds_nul(&self) -> bool {
-        let in_env = self.env.iter().any(|(name, value)| name.contains('\0') || value.contains('\0'));
+        let in_env = self
+            .env
+            .iter()
+            .any(|(name, value)| name.contains('\0') || value.contains('\0'));
         in_env || self.argv.iter().any(|word| word.contains('\0'))
     }
 }
@@ -211,104 +228,53 @@ impl fmt::Debug for Command {
     }
 }
 
-/// Where a line of output came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
-    /// By itself, with this number.
-    Code(i32),
-    /// By a signal, named without `SIG`.
-    Signal(String),
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "status {code}"),
-            Self::Signal(name) => write!(f, "signal {name}"),
-        }
-    }
-}
-
-/// What a command left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// How it ended.
-    pub status: Status,
-    /// Standard output, up to the limit of the command.
-    pub stdout: Vec<u8>,
-    /// Standard error, up to the limit of the command.
-    pub stderr: Vec<u8>,
-    /// Whether output beyond the limit was dropped.
-    pub cut: bool,
-    /// From the request to the end, as seen from here.
-    pub elapsed: Duration,
-}
-
-impl Output {
-    /// Whether the command ended with status 0.
-    pub fn success(&self) -> bool {
-        self.status == Status::Code(0)
-    }
-
-    /// Standard output as text.
-    pub fn stdout_text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.stdout)
-    }
-
-    /// Standard error as text.
-    pub fn stderr_text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.stderr)
-    }
-
-    /// Takes anything but status 0 for a refusal, with the command's own last words.
-    ///
-    /// # Errors
-    ///
-    /// `Refused` when the command failed. `OutcomeUnknown` when it succeeded but said more than
-    /// its limit lets through: its answer cannot be relied upon.
-    pub fn success_or_refused(self, what: impl Into<String>) -> Result<Self, PortError> {
-        if !self.success() {
-            return Err(PortError::refused(what, CommandFailed::of(&self)));
-        }
-        if self.cut {
-            let kept = self.stdout.len().max(self.stderr.len());
-            return Err(PortError::unknown(what, Lost::OutputCut { kept }));
-        }
-        Ok(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_limit_and_sudo_wrap_the_command() {
-        let command = Command::new("redis-cli").arg("it's").env("A", "b c").time_limit(Duration::from_millis(1500));
-        assert_eq!(command.line(false, Some(command.limit(Duration::ZERO))), r"timeout -k 5 1.500 env 'LC_ALL=C' 'A=b c' redis-cli 'it'\''s'");
-        assert!(command.line(true, None).starts_with("env 'LC_ALL=C' sudo -n -- env "));
-        assert!(!command.clone().sudo(Sudo::Never).line(true, None).contains("sudo"));
-        assert_eq!(command.lands_within(Duration::ZERO), Duration::from_millis(8500));
+        let command = Command::new("redis-cli")
+            .arg("it's")
+            .env("A", "b c")
+            .time_limit(Duration::from_millis(1500));
+        assert_eq!(
+            command.line(false, Some(command.limit(Duration::ZERO))),
+            r"timeout -k 5 1.500 env 'LC_ALL=C' 'A=b c' redis-cli 'it'\''s'"
+        );
+        assert!(
+            command
+                .line(true, None)
+                .starts_with("env 'LC_ALL=C' sudo -n -- env ")
+        );
+        assert!(
+            !command
+                .clone()
+                .sudo(Sudo::Never)
+                .line(true, None)
+                .contains("sudo")
+        );
+        assert_eq!(
+            command.lands_within(Duration::ZERO),
+            Duration::from_millis(8500)
+        );
     }
 
     #[test]
     fn no_limit_of_zero_reaches_timeout_which_takes_it_for_none() {
         let command = Command::new("true").time_limit(Duration::ZERO);
-        assert!(command.line(false, Some(Duration::ZERO)).starts_with("timeout -k 5 0.001 "));
+        assert!(
+            command
+                .line(false, Some(Duration::ZERO))
+                .starts_with("timeout -k 5 0.001 ")
+        );
     }
 
     #[test]
     fn input_and_environment_are_not_described() {
-        let command = Command::new("auth").stdin("hunter2").env("PASSWORD", "hunter3");
+        let command = Command::new("auth")
+            .stdin("hunter2")
+            .env("PASSWORD", "hunter3");
         let shown = format!("{command} {command:?}");
         assert!(!shown.contains("hunter"), "{shown}");
     }
@@ -317,22 +283,5 @@ mod tests {
     fn long_lines_are_clipped_between_characters() {
         let shown = Command::new("é".repeat(400)).to_string();
         assert_eq!(shown.chars().count(), DESCRIBED + 1);
-    }
-
-    #[test]
-    fn a_cut_answer_is_no_answer() {
-        let output = Output { status: Status::Code(0), stdout: vec![b'x'; 3], stderr: vec![], cut: true, elapsed: Duration::ZERO };
-        let error = output.success_or_refused("list").unwrap_err();
-        assert!(matches!(error, PortError::OutcomeUnknown { .. }));
-        assert!(error.chain()[1].contains("3 bytes"), "{:?}", error.chain());
-    }
-
-    #[test]
-    fn a_refusal_repeats_the_last_words() {
-        let output =
-            Output { status: Status::Code(2), stdout: vec![], stderr: b"no such thing\n".to_vec(), cut: false, elapsed: Duration::ZERO };
-        let error = output.success_or_refused("source: stop").unwrap_err();
-        assert!(matches!(error, PortError::Refused { .. }));
-        assert_eq!(error.chain(), ["source: stop", "it ended with status 2: no such thing"]);
     }
 }

@@ -13,7 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::auth::authenticate;
-use crate::error::{ConnectError, HostKeyError};
+use crate::error::ConnectError;
+use crate::known_hosts::HostKeyError;
 use crate::known_hosts::KnownHosts;
 use crate::spec::{Limits, SshSpec};
 
@@ -79,29 +80,58 @@ impl Connection {
         let socket = tokio::time::timeout_at(deadline, connecting)
             .await
             .map_err(|_| late("the TCP handshake"))?
-            .and_then(|socket| socket.set_nodelay(true).map(|()| socket))
-            .map_err(|source| ConnectError::Unreachable { address: spec.address.clone(), port: spec.port, source })?;
+            .and_then(|socket| {
+                socket.set_nodelay(true)?;
+                // Without this the kernel goes on to deliver, minutes after the connection was given up
+                // or this program killed, what it could not send before: a command would land late.
+                socket.set_zero_linger()?;
+                Ok(socket)
+            })
+            .map_err(|source| ConnectError::Unreachable {
+                address: spec.address.clone(),
+                port: spec.port,
+                source,
+            })?;
 
         let config = Arc::new(config(&known, limits));
         let (loss, host_key) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
-        let client = Client { known, loss: Arc::clone(&loss), host_key: Arc::clone(&host_key) };
-        let mut handle = tokio::time::timeout_at(deadline, client::connect_stream(config, socket, client))
-            .await
-            .map_err(|_| late("the key exchange"))?
-            .map_err(|error| match error {
-                ClientError::HostKey(error) => ConnectError::HostKey(error),
-                ClientError::Ssh(source) => ConnectError::Protocol { address: spec.address.clone(), port: spec.port, source },
-            })?;
-        tokio::time::timeout_at(deadline, authenticate(&mut handle, spec, access.agent.as_deref()))
-            .await
-            .map_err(|_| late("the login"))?
-            .map_err(|error| match (error, loss.get()) {
-                (ConnectError::Gone { reason }, Some(why)) => ConnectError::Gone { reason: format!("{reason}: {why}") },
-                (error, _) => error,
-            })?;
+        let client = Client {
+            known,
+            loss: Arc::clone(&loss),
+            host_key: Arc::clone(&host_key),
+        };
+        let mut handle =
+            tokio::time::timeout_at(deadline, client::connect_stream(config, socket, client))
+                .await
+                .map_err(|_| late("the key exchange"))?
+                .map_err(|error| match error {
+                    ClientError::HostKey(error) => ConnectError::HostKey(error),
+                    ClientError::Ssh(source) => ConnectError::Protocol {
+                        address: spec.address.clone(),
+                        port: spec.port,
+                        source,
+                    },
+                })?;
+        tokio::time::timeout_at(
+            deadline,
+            authenticate(&mut handle, spec, access.agent.as_deref()),
+        )
+        .await
+        .map_err(|_| late("the login"))?
+        .map_err(|error| match (error, loss.get()) {
+            (ConnectError::Gone { reason }, Some(why)) => ConnectError::Gone {
+                reason: format!("{reason}: {why}"),
+            },
+            (error, _) => error,
+        })?;
         let host_key = host_key.get().cloned().unwrap_or_default();
         tracing::debug!(address = %spec.address, port = spec.port, user = %spec.user, "connected");
-        Ok(Self { handle, loss, host_key, sessions: Arc::new(Semaphore::new(SESSIONS)) })
+        Ok(Self {
+            handle,
+            loss,
+            host_key,
+            sessions: Arc::new(Semaphore::new(SESSIONS)),
+        })
     }
 
     /// Whether it is lost.
@@ -111,7 +141,10 @@ impl Connection {
 
     /// How it was lost.
     pub(crate) fn loss(&self) -> String {
-        self.loss.get().cloned().unwrap_or_else(|| "it was closed".into())
+        self.loss
+            .get()
+            .cloned()
+            .unwrap_or_else(|| "it was closed".into())
     }
 
     /// The server's key, as it was verified: algorithm and base64.
@@ -120,10 +153,14 @@ impl Connection {
     }
 
     /// A channel for one command, and the slot that it takes up while it lives.
-    pub(crate) async fn session(&self) -> Result<(Channel<Msg>, OwnedSemaphorePermit), ConnectError> {
+    pub(crate) async fn session(
+        &self,
+    ) -> Result<(Channel<Msg>, OwnedSemaphorePermit), ConnectError> {
         let waiting = Arc::clone(&self.sessions).acquire_owned();
         let Ok(Ok(slot)) = tokio::time::timeout(SLOT_WAIT, waiting).await else {
-            return Err(ConnectError::Channel { reason: format!("{SESSIONS} commands are running on this connection") });
+            return Err(ConnectError::Channel {
+                reason: format!("{SESSIONS} commands are running on this connection"),
+            });
         };
         let begun = Instant::now();
         loop {
@@ -133,7 +170,9 @@ impl Connection {
                 Err(russh::Error::ChannelOpenFailure(reason)) => {
                     let alone = self.sessions.available_permits() + 1 >= SESSIONS;
                     if begun.elapsed() >= if alone { ALONE_WAIT } else { SLOT_WAIT } {
-                        return Err(ConnectError::Channel { reason: reason.description().to_owned() });
+                        return Err(ConnectError::Channel {
+                            reason: reason.description().to_owned(),
+                        });
                     }
                     tokio::time::sleep(OPEN_AGAIN).await;
                 }
@@ -146,28 +185,40 @@ impl Connection {
     pub(crate) async fn forward(&self, target: &Target<'_>) -> Result<Channel<Msg>, ConnectError> {
         let opened = match target {
             Target::Tcp(host, port) => {
-                self.handle.channel_open_direct_tcpip(*host, u32::from(*port), "127.0.0.1", 0).await
+                self.handle
+                    .channel_open_direct_tcpip(*host, u32::from(*port), "127.0.0.1", 0)
+                    .await
             }
             Target::Unix(path) => self.handle.channel_open_direct_streamlocal(*path).await,
         };
         opened.map_err(|error| match error {
             russh::Error::ChannelOpenFailure(russh::ChannelOpenFailure::ConnectFailed) => {
-                ConnectError::Target { target: target.to_string(), reason: "the SSH server could not connect to it".into() }
+                ConnectError::Target {
+                    target: target.to_string(),
+                    reason: "the SSH server could not connect to it".into(),
+                }
             }
-            russh::Error::ChannelOpenFailure(reason) => {
-                ConnectError::Channel { reason: format!("{} for {target}", reason.description()) }
-            }
+            russh::Error::ChannelOpenFailure(reason) => ConnectError::Channel {
+                reason: format!("{} for {target}", reason.description()),
+            },
             error => self.gone(&error),
         })
     }
 
     fn gone(&self, error: &russh::Error) -> ConnectError {
-        ConnectError::Gone { reason: self.loss.get().cloned().unwrap_or_else(|| error.to_string()) }
+        ConnectError::Gone {
+            reason: self
+                .loss
+                .get()
+                .cloned()
+                .unwrap_or_else(|| error.to_string()),
+        }
     }
 }
 
 fn config(known: &KnownHosts, limits: &Limits) -> Config {
-    let silence = limits.keepalive_interval * u32::try_from(limits.keepalive_max + 1).unwrap_or(u32::MAX);
+    let silence =
+        limits.keepalive_interval * u32::try_from(limits.keepalive_max + 1).unwrap_or(u32::MAX);
     Config {
         window_size: WINDOW,
         keepalive_interval: Some(limits.keepalive_interval),
@@ -175,14 +226,20 @@ fn config(known: &KnownHosts, limits: &Limits) -> Config {
         // Keepalives are not sent while a write blocks; a frozen server is then found by this limit alone.
         inactivity_timeout: Some(silence.max(limits.connect) + Duration::from_secs(1)),
         nodelay: true,
-        preferred: Preferred { key: Cow::Owned(preferred(&known.algorithms())), ..Preferred::DEFAULT },
+        preferred: Preferred {
+            key: Cow::Owned(preferred(&known.algorithms())),
+            ..Preferred::DEFAULT
+        },
         ..Config::default()
     }
 }
 
 /// Host key algorithms, those on record first, SHA-1 left out.
 fn preferred(on_record: &[Algorithm]) -> Vec<Algorithm> {
-    let usable = Preferred::DEFAULT.key.iter().filter(|a| !matches!(a, Algorithm::Rsa { hash: None }));
+    let usable = Preferred::DEFAULT
+        .key
+        .iter()
+        .filter(|a| !matches!(a, Algorithm::Rsa { hash: None }));
     let known = |a: &Algorithm| on_record.iter().any(|r| r == a || (is_rsa(r) && is_rsa(a)));
     let (first, rest): (Vec<_>, Vec<_>) = usable.cloned().partition(known);
     [first, rest].concat()
@@ -219,6 +276,11 @@ impl std::fmt::Display for ClientError {
             Self::Ssh(russh::Error::KeepaliveTimeout | russh::Error::InactivityTimeout) => {
                 f.write_str("the server gave no sign of life")
             }
+            Self::Ssh(russh::Error::IO(error))
+                if error.kind() == std::io::ErrorKind::UnexpectedEof =>
+            {
+                f.write_str("it was closed at the other end")
+            }
             Self::Ssh(error) => error.fmt(f),
         }
     }
@@ -227,7 +289,10 @@ impl std::fmt::Display for ClientError {
 impl client::Handler for Client {
     type Error = ClientError;
 
-    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+    async fn check_server_key(
+        &mut self,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
         let shown = shown.public_key();
         self.known.check(&shown).map_err(ClientError::HostKey)?;
         let mut plain = shown;
@@ -239,9 +304,14 @@ impl client::Handler for Client {
         Ok(true)
     }
 
-    async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
+    async fn disconnected(
+        &mut self,
+        reason: DisconnectReason<Self::Error>,
+    ) -> Result<(), Self::Error> {
         let words = match &reason {
-            DisconnectReason::ReceivedDisconnect(info) => format!("the server said: {}", info.message),
+            DisconnectReason::ReceivedDisconnect(info) => {
+                format!("the server said: {}", info.message)
+            }
             DisconnectReason::Error(error) => error.to_string(),
         };
         tracing::debug!(reason = words, "connection lost");
@@ -256,7 +326,12 @@ mod tests {
 
     #[test]
     fn algorithms_on_record_come_first_and_sha1_never() {
-        let names = |on_record: &[Algorithm]| -> Vec<String> { preferred(on_record).iter().map(|a| a.as_str().to_owned()).collect() };
+        let names = |on_record: &[Algorithm]| -> Vec<String> {
+            preferred(on_record)
+                .iter()
+                .map(|a| a.as_str().to_owned())
+                .collect()
+        };
         let all = names(&[]);
         assert_eq!(all.first().map(String::as_str), Some("ssh-ed25519"));
         assert!(!all.contains(&"ssh-rsa".to_owned()));

@@ -9,10 +9,10 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::command::{Source, Status};
 use crate::connection::Connection;
 use crate::error::ConnectError;
 use crate::lines::LineSplitter;
+use crate::output::{Source, Status};
 
 /// The number by which SSH tells standard error from standard output.
 pub(crate) const STDERR: u32 = 1;
@@ -77,13 +77,22 @@ pub(crate) struct Streamer<F> {
 
 impl<F: FnMut(Source, &str) + Send> Streamer<F> {
     pub(crate) fn new(on_line: F) -> Self {
-        Self { on_line, stdout: Vec::new(), stderr: Vec::new(), lines: Default::default() }
+        Self {
+            on_line,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            lines: Default::default(),
+        }
     }
 
     pub(crate) fn finish(&mut self) {
         let on_line = &mut self.on_line;
-        self.lines.0.finish(&mut |line| on_line(Source::Stdout, line));
-        self.lines.1.finish(&mut |line| on_line(Source::Stderr, line));
+        self.lines
+            .0
+            .finish(&mut |line| on_line(Source::Stdout, line));
+        self.lines
+            .1
+            .finish(&mut |line| on_line(Source::Stderr, line));
     }
 }
 
@@ -133,10 +142,14 @@ impl Drop for Running {
     ///
     /// A courtesy to the server; what bounds the command is its time limit on the machine.
     fn drop(&mut self) {
-        let Some((reading, slot)) = self.parts.take() else { return };
+        let Some((reading, slot)) = self.parts.take() else {
+            return;
+        };
         // What still comes would wait for a reader, and with it the whole connection.
         drop(reading);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         let writing = Arc::clone(&self.writing);
         runtime.spawn(async move {
             if writing.close().await.is_ok() {
@@ -158,9 +171,15 @@ pub(crate) async fn run(
     let (channel, slot) = connection.session().await?;
     let (reading, writing) = channel.split();
     let writing = Arc::new(writing);
-    let mut running = Running { parts: Some((reading, slot)), writing: Arc::clone(&writing) };
+    let mut running = Running {
+        parts: Some((reading, slot)),
+        writing: Arc::clone(&writing),
+    };
     if let Err(error) = writing.exec(true, line).await {
-        return Err(ConnectError::Gone { reason: error.to_string() }.into());
+        return Err(ConnectError::Gone {
+            reason: error.to_string(),
+        }
+        .into());
     }
     // A command may end without reading its input, which would never be taken then:
     // the end is what the reader says, and feeding is dropped with it.
@@ -191,7 +210,9 @@ pub(crate) async fn run(
     running.parts = None;
     match status {
         Some(status) if closed => Ok(status),
-        None if closed => Err(Failure::Lost("the SSH server closed the channel without saying how the command ended".into())),
+        None if closed => Err(Failure::Lost(
+            "the SSH server closed the channel without saying how the command ended".into(),
+        )),
         _ => Err(Failure::Lost(connection.loss())),
     }
 }
@@ -217,12 +238,22 @@ mod tests {
 
     #[test]
     fn the_collector_keeps_the_beginning() {
-        let mut collector = Collector { limit: 4, ..Collector::default() };
+        let mut collector = Collector {
+            limit: 4,
+            ..Collector::default()
+        };
         collector.take(Source::Stdout, b"abc");
         assert!(!collector.cut);
         collector.take(Source::Stdout, b"def");
         collector.take(Source::Stderr, b"1234");
-        assert_eq!((collector.stdout.as_slice(), collector.stderr.as_slice(), collector.cut), (&b"abcd"[..], &b"1234"[..], true));
+        assert_eq!(
+            (
+                collector.stdout.as_slice(),
+                collector.stderr.as_slice(),
+                collector.cut
+            ),
+            (&b"abcd"[..], &b"1234"[..], true)
+        );
     }
 
     #[test]
@@ -230,7 +261,10 @@ mod tests {
         let mut lines = Vec::new();
         let mut streamer = Streamer::new(|source, line: &str| lines.push((source, line.len())));
         for _ in 0..5 {
-            streamer.take(Source::Stdout, &[b"x".repeat(TAIL - 1), b"\n".to_vec()].concat());
+            streamer.take(
+                Source::Stdout,
+                &[b"x".repeat(TAIL - 1), b"\n".to_vec()].concat(),
+            );
         }
         streamer.take(Source::Stderr, b"end");
         streamer.finish();

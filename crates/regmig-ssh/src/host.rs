@@ -5,19 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use regmig_core::port::PortError;
-use tokio::net::{TcpStream, UnixStream};
 
-use crate::command::{Command, KILL_AFTER, LANDING_MARGIN, Output, Source, Status};
-use crate::connection::{Access, Connection, Target};
-use crate::error::{ConnectError, Lost, NoSudo, Words};
+use crate::command::{Command, KILL_AFTER, LANDING_MARGIN};
+use crate::connection::{Access, Connection};
+use crate::error::ConnectError;
 use crate::exec::{self, Collector, Failure, Sink, Streamer};
 use crate::lane::Lane;
-use crate::local::{self, LocalStream};
+use crate::local;
+use crate::outcome::{Lost, NoSudo, Words};
+use crate::output::{Output, Source, Status};
 use crate::spec::{HostSpec, Limits, SshSpec, Transport};
-use crate::stream::{BoxedStream, Pumped};
-
-/// Where Docker Engine listens.
-const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
 /// Beyond its limit and that of `timeout`, a command's end may take this long to be reported.
 const REPORT_MARGIN: Duration = Duration::from_secs(3);
@@ -28,27 +25,35 @@ const REPORT_MARGIN: Duration = Duration::from_secs(3);
 /// Clones share their connections.
 #[derive(Clone)]
 pub struct Host {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    spec: HostSpec,
-    access: Access,
+pub(crate) struct Inner {
+    pub(crate) spec: HostSpec,
+    pub(crate) access: Access,
     control: Lane,
-    streams: Lane,
+    pub(crate) streams: Lane,
     bulk: Lane,
 }
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("spec", &self.inner.spec).finish_non_exhaustive()
+        f.debug_struct("Host")
+            .field("spec", &self.inner.spec)
+            .finish_non_exhaustive()
     }
 }
 
 impl Host {
     /// A machine that has not been contacted.
     pub fn new(spec: HostSpec, limits: Limits) -> Self {
-        Self::made(spec, Access { limits, agent: None })
+        Self::made(
+            spec,
+            Access {
+                limits,
+                agent: None,
+            },
+        )
     }
 
     /// The same with the agent at this socket in place of the one at `SSH_AUTH_SOCK`; connections are its own.
@@ -61,7 +66,15 @@ impl Host {
 
     fn made(spec: HostSpec, access: Access) -> Self {
         let (control, streams, bulk) = (Lane::default(), Lane::default(), Lane::default());
-        Self { inner: Arc::new(Inner { spec, access, control, streams, bulk }) }
+        Self {
+            inner: Arc::new(Inner {
+                spec,
+                access,
+                control,
+                streams,
+                bulk,
+            }),
+        }
     }
 
     /// What messages call the machine.
@@ -90,7 +103,9 @@ impl Host {
     ///
     /// `NotSent` with a [`ConnectError`] beneath, or `Refused` with a [`NoSudo`] beneath.
     pub async fn connect(&self) -> Result<(), PortError> {
-        let output = self.exec(&Command::new("true").called("log in").query()).await?;
+        let output = self
+            .exec(&Command::new("true").called("log in").query())
+            .await?;
         output.success_or_refused(self.what(&"log in")).map(|_| ())
     }
 
@@ -103,17 +118,28 @@ impl Host {
     /// As [`connect`](Self::connect), and `Refused` where there is no host key.
     pub async fn host_key(&self) -> Result<String, PortError> {
         if let Transport::Ssh(spec) = &self.inner.spec.transport {
-            let connection = self.lane(&self.inner.control, spec, &"read the host key").await?;
+            let connection = self
+                .lane(&self.inner.control, spec, &"read the host key")
+                .await?;
             return Ok(connection.host_key().to_owned());
         }
         let script = "cd /etc/ssh && cat ssh_host_ed25519_key.pub ssh_host_ecdsa_key.pub ssh_host_rsa_key.pub 2>/dev/null";
-        let command = Command::shell(script, [""; 0]).called("read the host key").query();
+        let command = Command::shell(script, [""; 0])
+            .called("read the host key")
+            .query();
         let output = self.exec(&command).await?;
         let text = output.stdout_text();
-        let mut words = text.lines().next().unwrap_or_default().split_ascii_whitespace();
+        let mut words = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split_ascii_whitespace();
         match (words.next(), words.next()) {
             (Some(algorithm), Some(key)) => Ok(format!("{algorithm} {key}")),
-            _ => Err(PortError::refused(self.what(&"read the host key"), ConnectError::NoHostKey)),
+            _ => Err(PortError::refused(
+                self.what(&"read the host key"),
+                ConnectError::NoHostKey,
+            )),
         }
     }
 
@@ -128,7 +154,10 @@ impl Host {
         let mut first = true;
         loop {
             let begun = Instant::now();
-            let mut kept = Collector { limit: command.kept_output(), ..Collector::default() };
+            let mut kept = Collector {
+                limit: command.kept_output(),
+                ..Collector::default()
+            };
             match self.run(&self.inner.control, command, &mut kept).await {
                 Ok(status) => {
                     let output = Output {
@@ -140,7 +169,9 @@ impl Host {
                     };
                     return self.judged(command, output);
                 }
-                Err(failure) if std::mem::take(&mut first) && asks_again(&failure, command.is_query()) => {
+                Err(failure)
+                    if std::mem::take(&mut first) && asks_again(&failure, command.is_query()) =>
+                {
                     tracing::debug!(host = self.label(), %command, "asking once more");
                 }
                 Err(failure) => return Err(self.error(command, failure)),
@@ -171,124 +202,14 @@ impl Host {
             }
         };
         sink.finish();
-        let output =
-            Output { status, stdout: sink.stdout, stderr: sink.stderr, cut: false, elapsed: begun.elapsed() };
+        let output = Output {
+            status,
+            stdout: sink.stdout,
+            stderr: sink.stderr,
+            cut: false,
+            elapsed: begun.elapsed(),
+        };
         self.judged(command, output)
-    }
-
-    /// A stream to an address, as the machine sees it.
-    ///
-    /// # Errors
-    ///
-    /// `NotSent`: nothing has passed yet.
-    pub async fn open_tcp(&self, address: &str, port: u16) -> Result<BoxedStream, PortError> {
-        let target = Target::Tcp(address, port);
-        match &self.inner.spec.transport {
-            Transport::Ssh(spec) => self.forward(spec, &target).await,
-            Transport::Local => {
-                let stream = tokio::time::timeout(self.inner.access.limits.connect, TcpStream::connect((address, port))).await;
-                let stream = self.reached(&target, stream)?;
-                stream.set_nodelay(true).map_err(|error| PortError::not_sent(self.what(&format!("reach {target}")), error))?;
-                Ok(Box::new(stream))
-            }
-        }
-    }
-
-    /// A stream to a socket on the machine, opened as the user that logged in: sudo does not apply.
-    ///
-    /// # Errors
-    ///
-    /// `NotSent`: nothing has passed yet.
-    pub async fn open_unix(&self, path: &str) -> Result<BoxedStream, PortError> {
-        let target = Target::Unix(path);
-        match &self.inner.spec.transport {
-            Transport::Ssh(spec) => self.forward(spec, &target).await,
-            Transport::Local => {
-                let stream = tokio::time::timeout(self.inner.access.limits.connect, UnixStream::connect(path)).await;
-                Ok(Box::new(self.reached(&target, stream)?))
-            }
-        }
-    }
-
-    /// Input and output of a command as a stream; its time limit does not apply, it ends with its input.
-    ///
-    /// A command that fails shows as an error at the end of its output.
-    ///
-    /// # Errors
-    ///
-    /// `NotSent` when it was not started.
-    pub async fn open_exec(&self, command: &Command) -> Result<BoxedStream, PortError> {
-        let sudo = self.inner.spec.sudo;
-        let failed = |error: Arc<ConnectError>| PortError::not_sent(self.what(command), error);
-        if command.holds_nul() {
-            return Err(failed(Arc::new(ConnectError::Nul)));
-        }
-        let spec = match &self.inner.spec.transport {
-            Transport::Local => {
-                let stream = LocalStream::start(&command.wrapped(sudo, None), command.to_string());
-                return Ok(Box::new(stream.map_err(|error| failed(Arc::new(error)))?));
-            }
-            Transport::Ssh(spec) => spec,
-        };
-        let mut first = true;
-        loop {
-            let connection = self.lane(&self.inner.streams, spec, command).await?;
-            match connection.session().await {
-                Ok((channel, slot)) => {
-                    if let Err(error) = channel.exec(true, command.line(sudo, None)).await {
-                        return Err(failed(Arc::new(ConnectError::Gone { reason: error.to_string() })));
-                    }
-                    return Ok(Box::new(Pumped::start(connection, channel, Some(slot), Some(command.to_string()))));
-                }
-                Err(ConnectError::Gone { .. }) if std::mem::take(&mut first) => {}
-                Err(error) => return Err(failed(Arc::new(error))),
-            }
-        }
-    }
-
-    /// A stream to Docker Engine: its socket, or where only root may open that, the Docker CLI's relay.
-    ///
-    /// # Errors
-    ///
-    /// `NotSent`: nothing has passed yet.
-    pub async fn open_docker(&self) -> Result<BoxedStream, PortError> {
-        let relay = Command::new("docker").args(["system", "dial-stdio"]);
-        if self.inner.spec.sudo {
-            return self.open_exec(&relay).await;
-        }
-        let error = match self.open_unix(DOCKER_SOCKET).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => error,
-        };
-        match connect_error(&error) {
-            // The server forwards to no socket.
-            Some(ConnectError::Channel { .. }) => self.open_exec(&relay).await,
-            Some(ConnectError::Target { .. }) => Err(self.without_docker(error).await),
-            _ => Err(error),
-        }
-    }
-
-    /// Finds out why the socket could not be opened; SSH does not tell.
-    async fn without_docker(&self, error: PortError) -> PortError {
-        let script = "[ -S \"$1\" ] || { echo missing; exit; }; [ -w \"$1\" ] && echo open || { echo closed; id -un; }";
-        let look = Command::shell(script, [DOCKER_SOCKET]).called("look at Docker's socket").query();
-        let Ok(found) = self.exec(&look).await else { return error };
-        let found = found.stdout_text().into_owned();
-        let mut lines = found.lines();
-        let (reason, passes) = match lines.next() {
-            Some("missing") => (
-                format!("there is no socket {DOCKER_SOCKET}; install Docker Engine, or start it: systemctl start docker"),
-                true,
-            ),
-            Some("closed") => {
-                let user = lines.next().unwrap_or("this user");
-                let ways = format!("let regmig use sudo, or type as root: usermod -aG docker {user}");
-                (format!("{user} may not open {DOCKER_SOCKET}; {ways}"), false)
-            }
-            Some("open") => (format!("nothing answers at {DOCKER_SOCKET}; look at: systemctl status docker"), true),
-            _ => return error,
-        };
-        PortError::not_sent(self.what(&"reach Docker"), ConnectError::Docker { reason, passes })
     }
 
     /// What was to be done, and where.
@@ -296,39 +217,22 @@ impl Host {
         format!("{}: {doing}", self.label())
     }
 
-    async fn lane(&self, lane: &Lane, spec: &SshSpec, doing: &(dyn std::fmt::Display + Sync)) -> Result<Arc<Connection>, PortError> {
+    pub(crate) async fn lane(
+        &self,
+        lane: &Lane,
+        spec: &SshSpec,
+        doing: &(dyn std::fmt::Display + Sync),
+    ) -> Result<Arc<Connection>, PortError> {
         let connected = lane.connection(spec, &self.inner.access).await;
         connected.map_err(|error| PortError::not_sent(self.what(doing), error))
     }
 
-    async fn forward(&self, spec: &SshSpec, target: &Target<'_>) -> Result<BoxedStream, PortError> {
-        let doing = format!("reach {target}");
-        let mut first = true;
-        loop {
-            let connection = self.lane(&self.inner.streams, spec, &doing).await?;
-            match connection.forward(target).await {
-                Ok(channel) => return Ok(Box::new(Pumped::start(connection, channel, None, None))),
-                Err(ConnectError::Gone { .. }) if std::mem::take(&mut first) => {}
-                Err(error) => return Err(PortError::not_sent(self.what(&doing), error)),
-            }
-        }
-    }
-
-    fn reached<T>(
+    async fn run(
         &self,
-        target: &Target<'_>,
-        result: Result<std::io::Result<T>, tokio::time::error::Elapsed>,
-    ) -> Result<T, PortError> {
-        let reason = match result {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {:?}", self.inner.access.limits.connect),
-        };
-        let error = ConnectError::Target { target: target.to_string(), reason };
-        Err(PortError::not_sent(self.what(&format!("reach {target}")), error))
-    }
-
-    async fn run(&self, lane: &Lane, command: &Command, sink: &mut dyn Sink) -> Result<Status, Failure> {
+        lane: &Lane,
+        command: &Command,
+        sink: &mut dyn Sink,
+    ) -> Result<Status, Failure> {
         if command.holds_nul() {
             return Err(ConnectError::Nul.into());
         }
@@ -338,10 +242,28 @@ impl Host {
         let sudo = self.inner.spec.sudo;
         let result = match &self.inner.spec.transport {
             Transport::Ssh(spec) => {
-                let connection = lane.connection(spec, &self.inner.access).await.map_err(Failure::NotSent)?;
-                exec::run(&connection, command.line(sudo, Some(limit)), command.input(), sink, patience).await
+                let connection = lane
+                    .connection(spec, &self.inner.access)
+                    .await
+                    .map_err(Failure::NotSent)?;
+                exec::run(
+                    &connection,
+                    command.line(sudo, Some(limit)),
+                    command.input(),
+                    sink,
+                    patience,
+                )
+                .await
             }
-            Transport::Local => local::run(&command.wrapped(sudo, Some(limit)), command.input(), sink, patience).await,
+            Transport::Local => {
+                local::run(
+                    &command.wrapped(sudo, Some(limit)),
+                    command.input(),
+                    sink,
+                    patience,
+                )
+                .await
+            }
         };
         tracing::debug!(host = self.label(), %command, ?result, elapsed = ?begun.elapsed(), "command");
         result
@@ -351,9 +273,16 @@ impl Host {
     fn judged(&self, command: &Command, output: Output) -> Result<Output, PortError> {
         let limit = command.limit(self.inner.access.limits.command);
         if output.elapsed >= limit && by_timeout(&output.status) {
-            let lost = Lost::Ended { limit, words: Words::of(&output) };
+            let lost = Lost::Ended {
+                limit,
+                words: Words::of(&output),
+            };
             let what = self.what(command);
-            return Err(if command.is_query() { PortError::not_sent(what, lost) } else { PortError::unknown(what, lost) });
+            return Err(if command.is_query() {
+                PortError::not_sent(what, lost)
+            } else {
+                PortError::unknown(what, lost)
+            });
         }
         if command.uses_sudo(self.inner.spec.sudo) && output.stdout.is_empty() {
             let said = output.stderr_text();
@@ -365,7 +294,10 @@ impl Host {
                     Transport::Local => "this user".to_owned(),
                 };
                 let words = Words::of(&output);
-                return Err(PortError::refused(self.what(command), NoSudo { user, words }));
+                return Err(PortError::refused(
+                    self.what(command),
+                    NoSudo { user, words },
+                ));
             }
         }
         Ok(output)
@@ -375,12 +307,24 @@ impl Host {
         let what = self.what(command);
         let lost = match failure {
             Failure::NotSent(error) => return PortError::not_sent(what, error),
-            Failure::Refused => return PortError::refused(what, "the SSH server does not run commands for this user or key"),
-            Failure::Lost(reason) => Lost::Connection { reason, landing: self.lands_within(command) },
+            Failure::Refused => {
+                return PortError::refused(
+                    what,
+                    "the SSH server does not run commands for this user or key",
+                );
+            }
+            Failure::Lost(reason) => Lost::Connection {
+                reason,
+                landing: self.lands_within(command),
+            },
             Failure::Silent(waited) => Lost::Silent { waited },
             Failure::Local(error) => Lost::Local(error),
         };
-        if command.is_query() { PortError::not_sent(what, lost) } else { PortError::unknown(what, lost) }
+        if command.is_query() {
+            PortError::not_sent(what, lost)
+        } else {
+            PortError::unknown(what, lost)
+        }
     }
 }
 
@@ -393,12 +337,6 @@ fn by_timeout(status: &Status) -> bool {
         Status::Code(code) => matches!(code, 124 | 137),
         Status::Signal(name) => name == "KILL",
     }
-}
-
-/// What stood in the way of a connection, where that is what an error is.
-fn connect_error(error: &PortError) -> Option<&ConnectError> {
-    let PortError::NotSent { source: Some(source), .. } = error else { return None };
-    source.downcast_ref()
 }
 
 /// Whether a failure is one of the connection, and asking once more does no harm.

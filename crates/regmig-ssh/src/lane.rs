@@ -28,7 +28,11 @@ impl Lane {
     /// The live connection, or a new one.
     ///
     /// Whoever waited while an attempt failed that began after the asking shares that failure.
-    pub(crate) async fn connection(&self, spec: &SshSpec, access: &Access) -> Result<Arc<Connection>, Arc<ConnectError>> {
+    pub(crate) async fn connection(
+        &self,
+        spec: &SshSpec,
+        access: &Access,
+    ) -> Result<Arc<Connection>, Arc<ConnectError>> {
         let asked = Instant::now();
         let mut state = self.state.lock().await;
         if let Some(live) = state.connection.as_ref().filter(|c| !c.is_lost()) {

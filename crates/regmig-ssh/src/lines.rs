@@ -77,6 +77,9 @@ mod tests {
     fn an_endless_line_is_handed_on_in_pieces() {
         let long = "x".repeat(super::LONGEST * 2 + 5);
         let seen = lines(&[&long]);
-        assert_eq!(seen.iter().map(String::len).collect::<Vec<_>>(), [super::LONGEST, super::LONGEST, 5]);
+        assert_eq!(
+            seen.iter().map(String::len).collect::<Vec<_>>(),
+            [super::LONGEST, super::LONGEST, 5]
+        );
     }
 }

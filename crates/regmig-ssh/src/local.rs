@@ -12,9 +12,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::Instant;
 
-use crate::command::{Source, Status};
 use crate::error::ConnectError;
 use crate::exec::{Failure, Sink, keep_tail};
+use crate::output::{Source, Status};
 
 /// Most of a stream's errors that is kept.
 const WORDS: usize = 4096;
@@ -33,9 +33,15 @@ fn started(argv: &[String]) -> Result<Child, ConnectError> {
 }
 
 /// Runs a program and waits for its end and for that of its output.
-pub(crate) async fn run(argv: &[String], input: Bytes, sink: &mut dyn Sink, patience: Duration) -> Result<Status, Failure> {
+pub(crate) async fn run(
+    argv: &[String],
+    input: Bytes,
+    sink: &mut dyn Sink,
+    patience: Duration,
+) -> Result<Status, Failure> {
     let mut child = started(argv)?;
-    let (mut stdin, mut stdout, mut stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (mut stdin, mut stdout, mut stderr) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feeding = async move {
         if let Some(mut pipe) = stdin.take() {
             // A command that ends without reading its input is no failure.
@@ -138,7 +144,8 @@ impl LocalStream {
             program: program.to_owned(),
             source: io::Error::other("it has no pipes"),
         };
-        let (Some(stdin), Some(stdout), Some(mut stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        let (Some(stdin), Some(stdout), Some(mut stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(broken(&what));
         };
@@ -153,10 +160,18 @@ impl LocalStream {
                 keep_tail(&mut words, buffer.get(..count).unwrap_or_default(), WORDS);
             }
             let status = ended(child.wait().await?);
-            if status == Status::Code(0) { Ok(()) } else { Err(failed(&what, &status, &words)) }
+            if status == Status::Code(0) {
+                Ok(())
+            } else {
+                Err(failed(&what, &status, &words))
+            }
         });
         let ending = Box::pin(async move { ending.await.map_err(io::Error::other)? });
-        Ok(Self { stdin: Some(stdin), stdout: Some(stdout), ending })
+        Ok(Self {
+            stdin: Some(stdin),
+            stdout: Some(stdout),
+            ending,
+        })
     }
 }
 
@@ -164,16 +179,27 @@ impl LocalStream {
 pub(crate) fn failed(what: &str, status: &Status, words: &[u8]) -> io::Error {
     let words = String::from_utf8_lossy(words);
     let words = words.trim();
-    let words = if words.is_empty() { "it said nothing" } else { words };
+    let words = if words.is_empty() {
+        "it said nothing"
+    } else {
+        words
+    };
     io::Error::other(format!("{what} ended with {status}: {words}"))
 }
 
 impl AsyncRead for LocalStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if let Some(stdout) = &mut self.stdout {
             let before = buf.filled().len();
             let polled = Pin::new(stdout).poll_read(cx, buf);
-            if !matches!(polled, Poll::Ready(Ok(()))) || buf.filled().len() > before || buf.remaining() == 0 {
+            if !matches!(polled, Poll::Ready(Ok(())))
+                || buf.filled().len() > before
+                || buf.remaining() == 0
+            {
                 return polled;
             }
             self.stdout = None;
@@ -185,7 +211,11 @@ impl AsyncRead for LocalStream {
 }
 
 impl AsyncWrite for LocalStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.stdin {
             Some(stdin) => Pin::new(stdin).poll_write(cx, buf),
             None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),

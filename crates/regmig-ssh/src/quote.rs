@@ -3,7 +3,8 @@
 /// Quotes one argument so that a shell passes it on unchanged.
 ///
 /// The login shell of an account is not always a POSIX one. Backslashes therefore stand
-/// outside the single quotes, where `sh`, `bash`, `zsh`, `fish` and `csh` agree on them.
+/// outside the single quotes, where `sh`, `bash`, `zsh` and `fish` agree on them. (`csh` cannot be given
+/// a line break in any way, and so cannot run the scripts of this crate.)
 pub fn quote(argument: &str) -> String {
     if !argument.is_empty() && argument.bytes().all(is_plain) {
         return argument.to_owned();
@@ -32,7 +33,11 @@ pub fn quote(argument: &str) -> String {
 
 /// Whether no shell gives this byte a meaning anywhere in a word.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b':' | b'@' | b'%' | b'+' | b',')
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'/' | b'.' | b'_' | b'-' | b':' | b'@' | b'%' | b'+' | b','
+        )
 }
 
 #[cfg(test)]
@@ -46,11 +51,19 @@ mod tests {
     fn through(shell: &str, arguments: &[String]) -> Vec<u8> {
         let words: Vec<String> = arguments.iter().map(|a| quote(a)).collect();
         let line = format!("printf '%s\\000' {}", words.join(" "));
-        Command::new(shell).arg("-c").arg(line).output().unwrap().stdout
+        Command::new(shell)
+            .arg("-c")
+            .arg(line)
+            .output()
+            .unwrap()
+            .stdout
     }
 
     fn expected(arguments: &[String]) -> Vec<u8> {
-        arguments.iter().flat_map(|a| a.bytes().chain([0])).collect()
+        arguments
+            .iter()
+            .flat_map(|a| a.bytes().chain([0]))
+            .collect()
     }
 
     #[test]
@@ -65,8 +78,8 @@ mod tests {
     #[test]
     fn awkward_words_survive() {
         let words: Vec<String> = [
-            "", " ", "'", "''", "\\", "\\'", "a b", "$HOME", "`id`", "$(id)", "a\nb", "\t", "*", "~", "~root", "!x", "#c",
-            "-n", "{a,b}", "é", "a;b", "&&", "\u{1}", "=x", "a=b", "%s",
+            "", " ", "'", "''", "\\", "\\'", "a b", "$HOME", "`id`", "$(id)", "a\nb", "\t", "*",
+            "~", "~root", "!x", "#c", "-n", "{a,b}", "é", "a;b", "&&", "\u{1}", "=x", "a=b", "%s",
         ]
         .map(String::from)
         .to_vec();

@@ -19,10 +19,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-use crate::command::Status;
 use crate::connection::Connection;
 use crate::exec::{STDERR, keep_tail, signal};
 use crate::local::failed;
+use crate::output::Status;
 
 /// Unread bytes at which a stream fails: 8 MiB.
 const UNREAD: usize = 8 << 20;
@@ -63,17 +63,29 @@ impl Pumped {
         let (sender, incoming) = unbounded_channel();
         let (outgoing, far) = tokio::io::duplex(UNSENT);
         let unread = Arc::new(AtomicUsize::new(0));
-        let inlet = Inlet { sender, unread: Arc::clone(&unread) };
+        let inlet = Inlet {
+            sender,
+            unread: Arc::clone(&unread),
+        };
         tokio::spawn(async move {
             pump(&connection, channel, inlet, far, command).await;
             drop(slot);
         });
-        Self { incoming, unread, current: Bytes::new(), outgoing }
+        Self {
+            incoming,
+            unread,
+            current: Bytes::new(),
+            outgoing,
+        }
     }
 }
 
 impl AsyncRead for Pumped {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         while self.current.is_empty() {
             match ready!(self.incoming.poll_recv(cx)) {
                 Some(Ok(bytes)) => {
@@ -92,7 +104,11 @@ impl AsyncRead for Pumped {
 }
 
 impl AsyncWrite for Pumped {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.outgoing).poll_write(cx, buf)
     }
 
@@ -116,7 +132,9 @@ impl Inlet {
     fn push(&self, bytes: Bytes) -> bool {
         let unread = self.unread.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
         if unread > UNREAD {
-            self.fail(io::Error::other(format!("{unread} bytes were left unread, more than the {UNREAD} that are kept")));
+            self.fail(io::Error::other(format!(
+                "{unread} bytes were left unread, more than the {UNREAD} that are kept"
+            )));
             return false;
         }
         self.sender.send(Ok(bytes)).is_ok()
@@ -133,7 +151,13 @@ impl Inlet {
     }
 }
 
-async fn pump(connection: &Connection, channel: Channel<Msg>, inlet: Inlet, far: DuplexStream, command: Option<String>) {
+async fn pump(
+    connection: &Connection,
+    channel: Channel<Msg>,
+    inlet: Inlet,
+    far: DuplexStream,
+    command: Option<String>,
+) {
     let (mut reading, writing) = channel.split();
     let mut inlet = Some(inlet);
     let feeding = feed(far, &writing);
@@ -178,8 +202,13 @@ async fn pump(connection: &Connection, channel: Channel<Msg>, inlet: Inlet, far:
     }
     if let Some(inlet) = inlet {
         match (&command, &status) {
-            _ if !closed => inlet.fail(io::Error::new(io::ErrorKind::ConnectionReset, connection.loss())),
-            (Some(what), Some(status)) if *status != Status::Code(0) => inlet.fail(failed(what, status, &words)),
+            _ if !closed => inlet.fail(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                connection.loss(),
+            )),
+            (Some(what), Some(status)) if *status != Status::Code(0) => {
+                inlet.fail(failed(what, status, &words))
+            }
             _ => {}
         }
     }

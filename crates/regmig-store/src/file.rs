@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use regmig_core::journal::Record;
+use regmig_core::journal::{FORMAT, Record};
 
 use crate::{StoreError, io, line};
 
@@ -38,6 +38,12 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, StoreError> {
             contents.torn = text.len() as u64;
             break;
         };
+        if let (0, Some(found)) = (index, line::format(whole).filter(|format| *format > FORMAT)) {
+            return Err(StoreError::Newer {
+                path: path.to_owned(),
+                found,
+            });
+        }
         match line::read(&contents.head, whole) {
             Ok((record, head)) => {
                 contents.records.push(record);

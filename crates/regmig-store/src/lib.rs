@@ -16,7 +16,7 @@ mod line;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use regmig_core::journal::{Journal, JournalError, Record};
+use regmig_core::journal::{FORMAT, Journal, JournalError, Record};
 
 pub use crate::checkpoints::Checkpoint;
 pub use crate::file::Contents;
@@ -48,6 +48,16 @@ pub enum StoreError {
         offset: u64,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The journal was written by a regmig to come.
+    #[error(
+        "{path} is a journal of format {found}; this regmig reads formats up to {FORMAT}: use the one that wrote it, or a newer one"
+    )]
+    Newer {
+        /// The journal.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
     },
     /// The file system said no.
     #[error("{what} {path}")]

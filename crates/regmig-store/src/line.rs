@@ -39,6 +39,20 @@ pub(crate) fn write(head: &str, record: &Record) -> serde_json::Result<(String, 
     Ok((line, hash))
 }
 
+/// The format that the first line of a journal names, even where nothing else of it is understood.
+pub(crate) fn format(text: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    #[derive(Deserialize)]
+    struct First {
+        record: Head,
+    }
+    let first: First = serde_json::from_slice(text).ok()?;
+    Some(first.record.format)
+}
+
 /// The record in a line without its newline, and the new head; or what is wrong with it.
 pub(crate) fn read(head: &str, text: &[u8]) -> Result<(Record, String), String> {
     let line: Line<'_> =

@@ -30,7 +30,7 @@ fn chained(lines: &[String]) -> String {
         if depth > 0 {
             text.push_str("\n  because: ");
         }
-        text.push_str(line);
+        text.push_str(&line.replace('\n', "\n    "));
     }
     text
 }

@@ -108,6 +108,20 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Opens the store of a migration that has begun; where none has, none is made.
+    pub(crate) fn open_begun(cli: &Cli, yes: bool, purpose: &str) -> Result<Self, Problem> {
+        let configured = Configured::load(cli)?;
+        let (_, cursor) = configured.read()?;
+        if cursor.begun().is_none() {
+            return Err(Problem::refused(format!(
+                "error: found no migration in {}, expected one to {purpose}\n  hint: nothing has been touched; `{}` begins one",
+                configured.store.display(),
+                configured.command("run")
+            )));
+        }
+        Self::open(cli, yes)
+    }
+
     /// Opens the store and refuses a spec that is not the one the migration began with.
     pub(crate) fn open(cli: &Cli, yes: bool) -> Result<Self, Problem> {
         let configured = Configured::load(cli)?;

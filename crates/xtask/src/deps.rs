@@ -74,6 +74,30 @@ const BOOTSTRAP: Need = Need {
     what: "the Debian bootstrapper",
 };
 
+/// Programs that tests start on this machine themselves, on loopback.
+const TEST_PROGRAMS: &[Need] = &[
+    Need {
+        names: &["sshd"],
+        package: "openssh-server",
+        what: "the SSH server",
+    },
+    Need {
+        names: &["redis-server"],
+        package: "redis-server",
+        what: "Redis",
+    },
+    Need {
+        names: &["named"],
+        package: "bind9",
+        what: "the DNS server BIND",
+    },
+    Need {
+        names: &["nginx"],
+        package: "nginx",
+        what: "nginx",
+    },
+];
+
 struct Need {
     names: &'static [&'static str],
     package: &'static str,
@@ -154,6 +178,20 @@ pub fn ensure(log_folder: &Path, bootstrap: bool) -> Result<(), DepsError> {
         Engine::Refuses(said) => Err(DepsError::EngineRefuses { said }),
         Engine::Absent => start_engine(log_folder),
     }
+}
+
+/// Makes sure that the servers which tests start on this machine are here.
+///
+/// # Errors
+///
+/// When one is missing and cannot be installed.
+pub fn ensure_for_tests() -> Result<(), DepsError> {
+    let missing: Vec<&Need> = TEST_PROGRAMS.iter().filter(|need| !need.met()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    say("Tests start the servers that follow by themselves; no service has to run.");
+    install(&missing, &Engine::Answers)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

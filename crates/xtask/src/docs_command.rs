@@ -1,9 +1,11 @@
 //! `cargo xtask docs`: its arguments and what it does.
 
+use std::error::Error;
+use std::process::ExitCode;
+
 use clap::Args;
 
-use xtask::docs::{self, DocsError};
-use xtask::say::say;
+use xtask::workspace;
 
 /// Arguments of `cargo xtask docs`.
 #[derive(Debug, Args)]
@@ -14,19 +16,14 @@ pub(crate) struct DocsArgs {
 }
 
 /// Runs `cargo xtask docs`.
-pub(crate) fn run(args: &DocsArgs) -> Result<(), DocsError> {
-    let root = docs::root();
+///
+/// A program of its own makes the pages: it is built of regmig, which the lab must not wait for.
+pub(crate) fn run(args: &DocsArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let mut program = workspace::cargo("run").args(["--quiet", "--package", "regmig-docs", "--"]);
     if args.check {
-        docs::check(&root)?;
-        say("The generated pages are up to date.");
-        return Ok(());
+        program = program.args(["--check"]);
     }
-    let written = docs::write(&root)?;
-    if written.is_empty() {
-        say("The generated pages were up to date.");
-    }
-    for path in written {
-        say(format_args!("{path} is written"));
-    }
-    Ok(())
+    let status = program.interactive()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

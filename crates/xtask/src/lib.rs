@@ -4,10 +4,14 @@
 //! A library beside the binary, so that the demo and the tests call the lab as
 //! functions.
 
+pub mod clock;
+pub mod demo;
 pub mod deps;
-pub mod docs;
 pub mod lab;
 pub mod operator;
 pub mod program;
 pub mod say;
 pub mod subnet;
+pub mod suite;
+pub mod table;
+pub mod workspace;

@@ -7,8 +7,11 @@ use clap::{Parser, Subcommand};
 
 use xtask::say::say;
 
+mod demo_command;
 mod docs_command;
 mod lab_command;
+mod test_command;
+mod which_lab;
 
 /// Helpers of this repository.
 #[derive(Debug, Parser)]
@@ -22,16 +25,20 @@ struct Cli {
 enum Command {
     /// Make the generated pages of docs/ anew, or check them
     Docs(docs_command::DocsArgs),
+    /// The main job: a register moves between two machines while clients use it
+    Demo(demo_command::DemoArgs),
     /// The lab: two machines and a name server on this host
     Lab(lab_command::LabArgs),
+    /// All tests: format, lints, documentation, tests without a lab, tests on it, the demo
+    Test(test_command::TestArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Docs(args) => docs_command::run(&args)
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(Into::into),
+        Command::Docs(args) => docs_command::run(&args),
+        Command::Demo(args) => demo_command::run(args),
         Command::Lab(args) => lab_command::run(args),
+        Command::Test(args) => test_command::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -119,6 +119,11 @@ impl Program {
         self
     }
 
+    /// The program and its arguments, to be given to another program.
+    pub fn words(&self) -> impl Iterator<Item = &OsStr> {
+        self.words.iter().map(OsString::as_os_str)
+    }
+
     /// The command line as a person would type it, without quoting.
     pub fn line(&self) -> String {
         let words: Vec<_> = self

@@ -9,8 +9,15 @@ const TOOLS: [&str; 3] = ["/bin/sh", "/bin/cat", "/bin/sleep"];
 
 /// Makes the image where it is not there.
 pub(crate) fn image() {
-    let there = Command::new("docker").args(["image", "inspect", IMAGE]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if there.expect("these tests need Docker Engine: apt-get install docker.io").success() {
+    let there = Command::new("docker")
+        .args(["image", "inspect", IMAGE])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if there
+        .expect("these tests need Docker Engine: apt-get install docker.io")
+        .success()
+    {
         return;
     }
     let root = tempfile::tempdir().unwrap();
@@ -19,10 +26,18 @@ pub(crate) fn image() {
         copy(root.path(), tool);
         let output = Command::new("ldd").arg(tool).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        text.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| copy(root.path(), library));
+        text.split_whitespace()
+            .filter(|word| word.starts_with('/'))
+            .for_each(|library| copy(root.path(), library));
     }
     let script = "tar -C \"$1\" -c . | docker import - \"$2\"";
-    let made = Command::new("sh").args(["-c", script, "sh"]).arg(root.path()).arg(IMAGE).stdout(Stdio::null()).status().unwrap();
+    let made = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(root.path())
+        .arg(IMAGE)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
     assert!(made.success());
 }
 
@@ -44,7 +59,11 @@ impl Named {
 impl Drop for Named {
     fn drop(&mut self) {
         let quiet = |arguments: &[&str]| {
-            let _ = Command::new("docker").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let _ = Command::new("docker")
+                .args(arguments)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
         };
         quiet(&["rm", "-f", "-v", &self.0]);
         quiet(&["network", "rm", &self.0]);
@@ -53,5 +72,12 @@ impl Drop for Named {
 
 /// The command line program, for what is not ours to make.
 pub(crate) fn docker(arguments: &[&str]) {
-    assert!(Command::new("docker").args(arguments).stdout(Stdio::null()).status().unwrap().success());
+    assert!(
+        Command::new("docker")
+            .args(arguments)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    );
 }

@@ -12,12 +12,18 @@ use regmig_docker::{Docker, DockerError, DockerLimits, ExecOptions, LogRange, Re
 use crate::server::{Act, Server};
 
 fn cause(error: &PortError) -> &DockerError {
-    let (PortError::NotSent { source, .. } | PortError::Refused { source, .. } | PortError::OutcomeUnknown { source, .. }) =
-        error;
-    source.as_ref().unwrap().downcast_ref().unwrap_or_else(|| panic!("{:?}", error.chain()))
+    let (PortError::NotSent { source, .. }
+    | PortError::Refused { source, .. }
+    | PortError::OutcomeUnknown { source, .. }) = error;
+    source
+        .as_ref()
+        .unwrap()
+        .downcast_ref()
+        .unwrap_or_else(|| panic!("{:?}", error.chain()))
 }
 
-const INSPECT: &str = r#"{"Id":"abc","Name":"/web","State":{"Status":"STATE","ExitCode":0},"Config":{"Labels":{}}}"#;
+const INSPECT: &str =
+    r#"{"Id":"abc","Name":"/web","State":{"Status":"STATE","ExitCode":0},"Config":{"Labels":{}}}"#;
 
 fn in_state(state: &str) -> Act {
     Act::answer(200, &INSPECT.replace("STATE", state))
@@ -25,8 +31,18 @@ fn in_state(state: &str) -> Act {
 
 #[tokio::test]
 async fn the_api_that_both_speak_is_asked_for() {
-    for (theirs, asked) in [("1.41", "/v1.41/version"), ("1.24", "/v1.24/version"), ("1.52", "/v1.44/version")] {
-        let server = Server::speaking(theirs, [Act::answer(200, r#"{"Version":"20.10.24","ApiVersion":"1.41"}"#)]);
+    for (theirs, asked) in [
+        ("1.41", "/v1.41/version"),
+        ("1.24", "/v1.24/version"),
+        ("1.52", "/v1.44/version"),
+    ] {
+        let server = Server::speaking(
+            theirs,
+            [Act::answer(
+                200,
+                r#"{"Version":"20.10.24","ApiVersion":"1.41"}"#,
+            )],
+        );
         assert_eq!(server.docker().version().await.unwrap().version, "20.10.24");
         assert_eq!(server.paths(), ["/_ping", asked]);
     }
@@ -34,7 +50,11 @@ async fn the_api_that_both_speak_is_asked_for() {
 
 #[tokio::test]
 async fn connections_are_kept_and_a_dead_one_is_no_loss() {
-    let kept = Server::new([Act::answer(204, ""), Act::answer(204, ""), Act::answer(204, "")]);
+    let kept = Server::new([
+        Act::answer(204, ""),
+        Act::answer(204, ""),
+        Act::answer(204, ""),
+    ]);
     let docker = kept.docker();
     for _ in 0..3 {
         docker.start("web").await.unwrap();
@@ -54,46 +74,114 @@ async fn connections_are_kept_and_a_dead_one_is_no_loss() {
 #[tokio::test]
 async fn what_is_so_already_is_a_success() {
     let docker = |acts: Vec<Act>| Server::new(acts).docker();
-    docker(vec![Act::answer(304, "")]).start("web").await.unwrap();
-    docker(vec![Act::answer(304, "")]).stop("web", Duration::from_secs(1)).await.unwrap();
-    docker(vec![Act::answer(404, r#"{"message":"No such container: web"}"#)]).remove("web").await.unwrap();
-    let raced = vec![in_state("exited"), Act::answer(404, r#"{"message":"No such container: web"}"#)];
+    docker(vec![Act::answer(304, "")])
+        .start("web")
+        .await
+        .unwrap();
+    docker(vec![Act::answer(304, "")])
+        .stop("web", Duration::from_secs(1))
+        .await
+        .unwrap();
+    docker(vec![Act::answer(
+        404,
+        r#"{"message":"No such container: web"}"#,
+    )])
+    .remove("web")
+    .await
+    .unwrap();
+    let raced = vec![
+        in_state("exited"),
+        Act::answer(404, r#"{"message":"No such container: web"}"#),
+    ];
     docker(raced).remove("web").await.unwrap();
-    let paused = vec![Act::answer(409, r#"{"message":"already paused"}"#), in_state("paused")];
+    let paused = vec![
+        Act::answer(409, r#"{"message":"already paused"}"#),
+        in_state("paused"),
+    ];
     docker(paused).pause("web").await.unwrap();
-    let running = vec![Act::answer(500, r#"{"message":"not paused"}"#), in_state("running")];
+    let running = vec![
+        Act::answer(500, r#"{"message":"not paused"}"#),
+        in_state("running"),
+    ];
     docker(running).unpause("web").await.unwrap();
-    let removing =
-        vec![in_state("exited"), Act::answer(409, r#"{"message":"removal in progress"}"#), in_state("removing"), Act::answer(404, "")];
+    let removing = vec![
+        in_state("exited"),
+        Act::answer(409, r#"{"message":"removal in progress"}"#),
+        in_state("removing"),
+        Act::answer(404, ""),
+    ];
     docker(removing).remove("web").await.unwrap();
 }
 
 #[tokio::test]
 async fn dockers_no_is_kept_word_for_word() {
-    let refused = Server::new([Act::answer(500, r#"{"message":"port is already allocated"}"#)]);
+    let refused = Server::new([Act::answer(
+        500,
+        r#"{"message":"port is already allocated"}"#,
+    )]);
     let error = refused.docker().start("web").await.unwrap_err();
     assert!(matches!(error, PortError::Refused { .. }));
-    assert_eq!(error.chain(), ["there: start web", "Docker says: port is already allocated (HTTP status 500)"]);
+    assert_eq!(
+        error.chain(),
+        [
+            "there: start web",
+            "Docker says: port is already allocated (HTTP status 500)"
+        ]
+    );
 
-    let stopped = Server::new([Act::answer(409, r#"{"message":"is not running"}"#), in_state("exited")]);
+    let stopped = Server::new([
+        Act::answer(409, r#"{"message":"is not running"}"#),
+        in_state("exited"),
+    ]);
     let error = stopped.docker().pause("web").await.unwrap_err();
-    assert!(matches!(cause(&error), DockerError::Answered { status: 409, .. }));
-    let running = Server::new([in_state("running"), Act::answer(409, r#"{"message":"stop it first"}"#), in_state("running")]);
-    assert!(matches!(running.docker().remove("web").await.unwrap_err(), PortError::Refused { .. }));
+    assert!(matches!(
+        cause(&error),
+        DockerError::Answered { status: 409, .. }
+    ));
+    let running = Server::new([
+        in_state("running"),
+        Act::answer(409, r#"{"message":"stop it first"}"#),
+        in_state("running"),
+    ]);
+    assert!(matches!(
+        running.docker().remove("web").await.unwrap_err(),
+        PortError::Refused { .. }
+    ));
     let plain = Server::new([Act::answer(502, "bad gateway")]);
-    assert!(plain.docker().start("web").await.unwrap_err().chain().join(" ").contains("bad gateway"));
+    assert!(
+        plain
+            .docker()
+            .start("web")
+            .await
+            .unwrap_err()
+            .chain()
+            .join(" ")
+            .contains("bad gateway")
+    );
 }
 
 #[tokio::test]
 async fn a_change_whose_answer_is_lost_is_unknown_and_not_repeated() {
     let server = Server::new([Act::Hang, Act::answer(204, "")]);
-    let error = server.docker().set_restart_policy("web", RestartPolicy::No).await.unwrap_err();
-    assert!(matches!(error, PortError::OutcomeUnknown { .. }), "{:?}", error.chain());
+    let error = server
+        .docker()
+        .set_restart_policy("web", RestartPolicy::No)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, PortError::OutcomeUnknown { .. }),
+        "{:?}",
+        error.chain()
+    );
     assert!(matches!(cause(&error), DockerError::TimedOut { .. }));
     for act in [Act::Close, Act::Half] {
         let server = Server::new([act, Act::answer(204, "")]);
         let error = server.docker().start("web").await.unwrap_err();
-        assert!(matches!(error, PortError::OutcomeUnknown { .. }), "{:?}", error.chain());
+        assert!(
+            matches!(error, PortError::OutcomeUnknown { .. }),
+            "{:?}",
+            error.chain()
+        );
         assert!(matches!(cause(&error), DockerError::Lost { .. }));
         assert_eq!(server.paths(), ["/_ping", "/v1.41/containers/web/start"]);
     }
@@ -102,14 +190,45 @@ async fn a_change_whose_answer_is_lost_is_unknown_and_not_repeated() {
 #[tokio::test]
 async fn a_question_is_asked_again_and_is_never_unknown() {
     let server = Server::new([Act::Close, in_state("running")]);
-    assert_eq!(server.docker().container("web").await.unwrap().unwrap().id, "abc");
+    assert_eq!(
+        server.docker().container("web").await.unwrap().unwrap().id,
+        "abc"
+    );
     let server = Server::new([Act::Half, in_state("running")]);
-    assert_eq!(server.docker().container("web").await.unwrap().unwrap().name, "web");
-    for acts in [[Act::Close, Act::Close], [Act::Half, Act::Half], [Act::Hang, Act::Hang]] {
-        let error = Server::new(acts).docker().container("web").await.unwrap_err();
-        assert!(matches!(error, PortError::NotSent { .. }), "{:?}", error.chain());
+    assert_eq!(
+        server
+            .docker()
+            .container("web")
+            .await
+            .unwrap()
+            .unwrap()
+            .name,
+        "web"
+    );
+    for acts in [
+        [Act::Close, Act::Close],
+        [Act::Half, Act::Half],
+        [Act::Hang, Act::Hang],
+    ] {
+        let error = Server::new(acts)
+            .docker()
+            .container("web")
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, PortError::NotSent { .. }),
+            "{:?}",
+            error.chain()
+        );
     }
-    assert_eq!(Server::new([Act::answer(404, r#"{"message":"none"}"#)]).docker().container("web").await.unwrap(), None);
+    assert_eq!(
+        Server::new([Act::answer(404, r#"{"message":"none"}"#)])
+            .docker()
+            .container("web")
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -117,7 +236,11 @@ async fn answers_that_cannot_be_understood_are_told() {
     let server = Server::new([Act::answer(200, r#"{"Id": 7}"#)]);
     let error = server.docker().container("web").await.unwrap_err();
     assert!(matches!(error, PortError::Refused { .. }));
-    assert!(matches!(cause(&error), DockerError::Unclear { .. }), "{:?}", error.chain());
+    assert!(
+        matches!(cause(&error), DockerError::Unclear { .. }),
+        "{:?}",
+        error.chain()
+    );
 }
 
 #[tokio::test]
@@ -127,12 +250,25 @@ async fn nothing_is_sent_before_docker_has_answered() {
     });
     let error = no.start("web").await.unwrap_err();
     assert!(matches!(error, PortError::NotSent { .. }));
-    assert_eq!(error.chain(), ["there: start web", "there: reach Docker", "no socket"]);
+    assert_eq!(
+        error.chain(),
+        ["there: start web", "there: reach Docker", "no socket"]
+    );
 
-    for ping in [Act::answer(403, "forbidden"), Act::answer(200, "hello"), Act::Close, Act::Hang, Act::Half] {
+    for ping in [
+        Act::answer(403, "forbidden"),
+        Act::answer(200, "hello"),
+        Act::Close,
+        Act::Hang,
+        Act::Half,
+    ] {
         let stranger = Server::with_ping(ping, [Act::answer(204, "")]);
         let error = stranger.docker().start("web").await.unwrap_err();
-        assert!(matches!(error, PortError::NotSent { .. }), "{:?}", error.chain());
+        assert!(
+            matches!(error, PortError::NotSent { .. }),
+            "{:?}",
+            error.chain()
+        );
         assert_eq!(stranger.paths(), ["/_ping"]);
     }
 }
@@ -153,7 +289,10 @@ async fn what_is_no_name_never_becomes_a_path() {
         }
     }
     for reference in ["", "../containers/json", "a b", "a?x"] {
-        assert!(matches!(docker.image(reference).await.unwrap_err(), PortError::NotSent { .. }));
+        assert!(matches!(
+            docker.image(reference).await.unwrap_err(),
+            PortError::NotSent { .. }
+        ));
     }
     assert_eq!(server.connections(), 0);
 }
@@ -164,11 +303,30 @@ async fn a_command_that_was_prepared_only_was_not_started() {
     let lost = Server::new([Act::Close, Act::Close]);
     let error = lost.docker().exec("web", ["true"]).await.unwrap_err();
     assert!(matches!(error, PortError::NotSent { .. }));
-    let refused = Server::new([Act::answer(409, r#"{"message":"Container web is not running"}"#)]);
-    assert!(matches!(refused.docker().exec("web", ["true"]).await.unwrap_err(), PortError::Refused { .. }));
+    let refused = Server::new([Act::answer(
+        409,
+        r#"{"message":"Container web is not running"}"#,
+    )]);
+    assert!(matches!(
+        refused.docker().exec("web", ["true"]).await.unwrap_err(),
+        PortError::Refused { .. }
+    ));
     let started = Server::new([made(), Act::Close]);
-    assert!(matches!(started.docker().exec("web", ["true"]).await.unwrap_err(), PortError::OutcomeUnknown { .. }));
+    assert!(matches!(
+        started.docker().exec("web", ["true"]).await.unwrap_err(),
+        PortError::OutcomeUnknown { .. }
+    ));
     let asked = Server::new([made(), Act::Close]);
-    let query = ExecOptions { query: true, ..ExecOptions::default() };
-    assert!(matches!(asked.docker().exec_with("web", ["true"], &query).await.unwrap_err(), PortError::NotSent { .. }));
+    let query = ExecOptions {
+        query: true,
+        ..ExecOptions::default()
+    };
+    assert!(matches!(
+        asked
+            .docker()
+            .exec_with("web", ["true"], &query)
+            .await
+            .unwrap_err(),
+        PortError::NotSent { .. }
+    ));
 }

@@ -1,5 +1,7 @@
 //! What `plan` shows of a file change.
 
+use std::borrow::Cow;
+
 use similar::TextDiff;
 
 /// Lines of context around each change.
@@ -12,12 +14,23 @@ pub fn unified_diff(path: &str, before: &str, after: &str) -> String {
     if before == after {
         return String::new();
     }
-    TextDiff::from_lines(before, after)
+    let diff = TextDiff::from_lines(before, after)
         .unified_diff()
         .context_radius(CONTEXT)
         .missing_newline_hint(true)
         .header(&format!("{path} (now)"), &format!("{path} (planned)"))
-        .to_string()
+        .to_string();
+    diff.split_inclusive('\n').map(without_secret).collect()
+}
+
+/// Redis keeps its passwords in its configuration; nobody needs to see them in a diff.
+fn without_secret(line: &str) -> Cow<'_, str> {
+    for word in ["requirepass", "masterauth"] {
+        if let Some((before, _)) = line.split_once(word) {
+            return format!("{before}{word} (not shown)\n").into();
+        }
+    }
+    line.into()
 }
 
 #[cfg(test)]
@@ -35,6 +48,19 @@ mod tests {
         assert_eq!(
             diff,
             "--- conf/site.conf (now)\n+++ conf/site.conf (planned)\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"
+        );
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let diff = unified_diff(
+            "f",
+            "requirepass hunter2\n",
+            "requirepass hunter2\nport 1\n",
+        );
+        assert!(
+            diff.contains(" requirepass (not shown)\n+port 1\n"),
+            "{diff}"
         );
     }
 

@@ -1,6 +1,6 @@
 //! `drained`: source has served nobody for the quiet period.
 
-use regmig_core::facts::{Compared, Served};
+use regmig_core::facts::Served;
 use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, StepError, Undo};
 
@@ -11,7 +11,7 @@ use crate::procedure::ProcedureStep;
 /// How far the quiet period has come.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Quiet {
-    /// Requests that source has served since the delegation changed.
+    /// Requests that source has served since `verified`.
     pub served: Served,
     /// Milliseconds until source has been quiet for long enough, if nobody asks meanwhile.
     pub left_ms: i64,
@@ -21,23 +21,21 @@ pub struct Quiet {
 ///
 /// # Errors
 ///
-/// Where the logs cannot be read, or the domain's name servers are not dest's yet.
+/// Where the logs cannot be read, or the migration is not at `verified` yet.
 pub async fn quiet(cx: &Cx<'_>) -> Result<Quiet, StepError> {
     let quiet_ms = i64::try_from(cx.spec.thresholds.quiet_s)
         .unwrap_or(i64::MAX)
         .saturating_mul(1000);
+    // From the end of `verified` on, whose own questions are then past.
     let since = cx
         .past
-        .step("nameservers/delegation")
+        .step(verified::ID)
         .filter(|step| step.reached.is_some())
         .map(|step| step.reached_ms)
         .ok_or_else(|| {
-            StepError::Broken("the name servers have not been changed yet".to_owned())
+            StepError::Broken("both DNS servers have not been compared yet".to_owned())
         })?;
-    let compared: Compared = cx.evidence(verified::ID)?;
-    let mut own = vec![(compared.from_ms, compared.to_ms)];
-    own.extend(cx.past.probed());
-    let served = ask::served(cx, since, own).await?;
+    let served = ask::served(cx, since, cx.past.probed().to_vec()).await?;
     let now = ask::now(cx).await?;
     let silent_since = served.last_ms.unwrap_or(since).max(since);
     let left_ms = silent_since

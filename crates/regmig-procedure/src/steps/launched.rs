@@ -336,6 +336,9 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
                         .into());
                     }
                 }
+                if let Some(refusal) = untrusted(cx).await {
+                    return Ok(refusal.into());
+                }
                 return Ok(Probe::Absent(missing));
             }
             let known: preflight::Evidence = cx.evidence(preflight::ID)?;
@@ -404,6 +407,23 @@ fn major(version: &str) -> u32 {
         .next()
         .and_then(|major| major.parse().ok())
         .unwrap_or(0)
+}
+
+/// A certificate that `trust` does not cover: waiting does not mend it.
+async fn untrusted(cx: &Cx<'_>) -> Option<regmig_core::step::Refusal> {
+    let name = &cx.spec.proxy.public_name;
+    let error = match ask::https(cx, Machine::Dest, "/".to_owned()).await {
+        Err(error @ StepError::Port(regmig_core::port::PortError::Refused { .. })) => error,
+        _ => return None,
+    };
+    Some(regmig_core::step::Refusal {
+        what: format!("dest's certificate for {name}"),
+        found: error.chain().pop().unwrap_or_default(),
+        expected: format!("a certificate that {} covers", cx.spec.proxy.trust.display()),
+        hint: "go back with `regmig rollback --to start`, then name the CA of dest's certificate, or that certificate itself, \
+               as `trust` under [proxy] in regmig.toml"
+            .to_owned(),
+    })
 }
 
 /// A stack without users answers: the register 404 for a user, DNS the domain's own records.

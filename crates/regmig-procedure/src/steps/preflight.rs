@@ -202,19 +202,34 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
     Ok((list.0, evidence))
 }
 
-/// Why something could not be asked, without the words for what was asked.
-fn reason(error: &StepError) -> String {
+/// Why something could not be asked, without the words for what was asked: the facts, and the advice.
+///
+/// Executors put advice after the fact, behind a semicolon or on lines of its own.
+fn reason(error: &StepError) -> (String, String) {
     let mut chain = error.chain();
     if chain.len() > 1 {
         chain.remove(0);
     }
-    chain.join(": ")
+    let (mut facts, mut advice) = (Vec::new(), Vec::new());
+    for message in &chain {
+        let end = match (message.find("; "), message.find('\n')) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        match end.and_then(|end| message.split_at_checked(end)) {
+            Some((fact, rest)) => {
+                facts.push(fact);
+                advice.push(rest.trim_start_matches([';', ' ', '\n']));
+            }
+            None => facts.push(message),
+        }
+    }
+    (facts.join(": "), advice.join("\n"))
 }
 
-/// A machine that regmig cannot log in to. Advice that fills lines of its own becomes the hint.
+/// A machine that regmig cannot log in to.
 fn unreachable(cx: &Cx<'_>, list: &mut List, machine: Machine, error: &StepError) -> bool {
-    let reason = reason(error);
-    let (found, advice) = reason.split_once('\n').unwrap_or((&reason, ""));
+    let (found, advice) = reason(error);
     let (what, expected) = match &cx.spec.machine(machine).reach {
         Reach::Ssh(ssh) => (
             format!("SSH to {machine}"),
@@ -230,23 +245,26 @@ fn unreachable(cx: &Cx<'_>, list: &mut List, machine: Machine, error: &StepError
             "correct [{machine}] in regmig.toml, or the machine, until `ssh` logs in the same way"
         )
     } else {
-        advice.to_owned()
+        advice
     };
     list.add(what, false, found, expected, hint)
 }
 
 fn tools(cx: &Cx<'_>, list: &mut List, machine: Machine, host: &HostState) -> bool {
     let root = &cx.spec.machine(machine).root;
-    let docker = host
-        .docker_error
-        .clone()
-        .unwrap_or_else(|| host.docker.clone());
+    let docker = host.docker_error.as_ref().unwrap_or(&host.docker);
+    let (docker, advice) = docker.split_once(';').unwrap_or((docker, ""));
+    let advice = advice.trim();
     let mut ok = list.add(
         format!("Docker Engine on {machine}"),
         host.docker_error.is_none(),
-        docker,
+        docker.trim(),
         "an engine that answers",
-        format!("start Docker on {machine}, or let the user talk to it"),
+        if advice.is_empty() {
+            format!("start Docker on {machine}, or let the user talk to it")
+        } else {
+            advice.to_owned()
+        },
     );
     for (tool, version) in [
         ("compose", &host.compose),
@@ -592,13 +610,12 @@ async fn source_redis(
     let redis = match ask::redis(cx, Machine::Source).await {
         Ok(redis) => redis,
         Err(error) => {
-            list.add(
-                "Redis on source",
-                false,
-                reason(&error),
-                "a Redis that answers",
-                "check `password_file` or `password_env` under [redis], and its log",
-            );
+            let (found, mut hint) = reason(&error);
+            if !hint.is_empty() {
+                hint.push('\n');
+            }
+            hint.push_str("look at `password_file` and `password_env` under [redis] in regmig.toml, and at its log");
+            list.add("Redis on source", false, found, "a Redis that answers", hint);
             return Ok(None);
         }
     };

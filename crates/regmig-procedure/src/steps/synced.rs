@@ -204,7 +204,7 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
     }),
     patience: until_healthy,
     waits: false,
-    stays: true,
+    stays: false,
 };
 
 /// The restart policies that dest's containers shall have once they serve.

@@ -15,7 +15,7 @@ local patterns, first = {}, 9 + tonumber(ARGV[8])
 for i = 9, first - 1 do patterns[#patterns + 1] = ARGV[i] end
 local sliced = low ~= '0000' or high ~= 'ffff'
 
-local LIMB = 1099511627776       -- 2^40: sums of limbs stay exact in a double
+local LIMB = 4503599627370496    -- 2^52: the sum of two is still exact in a double
 local WHOLE = 65536              -- a string up to this many bytes goes into its record as it is
 local ELEMENTS = 1000            -- a collection of more than this many is read in pieces
 local MEMORY = 524288            -- so is one that takes more than this many bytes
@@ -51,16 +51,15 @@ local function expires_at(key)
   return error('this server is too slow to tell when a key expires')
 end
 
--- A sum of element hashes: {elements, three limbs, bytes read}.
-local function empty() return { 0, 0, 0, 0, 0 } end
+-- A sum of element hashes: {elements, two limbs, bytes read}.
+local function empty() return { 0, 0, 0, 0 } end
 
 local function add(sum, text)
   local h = sha(text)
   sum[1] = sum[1] + 1
-  sum[2] = (sum[2] + tonumber(sub(h, 1, 10), 16)) % LIMB
-  sum[3] = (sum[3] + tonumber(sub(h, 11, 20), 16)) % LIMB
-  sum[4] = (sum[4] + tonumber(sub(h, 21, 30), 16)) % LIMB
-  sum[5] = sum[5] + len(text)
+  sum[2] = (sum[2] + tonumber(sub(h, 1, 13), 16)) % LIMB
+  sum[3] = (sum[3] + tonumber(sub(h, 14, 26), 16)) % LIMB
+  sum[4] = sum[4] + len(text)
 end
 
 -- Redis 7.2 began to print scores in another way; this is the same for all.
@@ -118,7 +117,7 @@ local function stream_tail(key)
 end
 
 local function sum_text(key, kind, sum)
-  local text = format('%.0f:%.0f:%.0f:%.0f', sum[1], sum[2], sum[3], sum[4])
+  local text = format('%.0f:%.0f:%.0f', sum[1], sum[2], sum[3])
   if kind == 'stream' then text = text .. ';' .. stream_tail(key) end
   return text
 end
@@ -170,7 +169,7 @@ local function read_whole(key, mark, left)
   else
     for _, entry in ipairs(call('XRANGE', key, '-', '+')) do add_entry(sum, entry) end
   end
-  return item(key, mark, kind, sum_text(key, kind, sum)), PER_KEY + card * PER_ELEMENT + sum[5] * PER_BYTE
+  return item(key, mark, kind, sum_text(key, kind, sum)), PER_KEY + card * PER_ELEMENT + sum[4] * PER_BYTE
 end
 
 -- Reads keys until the work is too much; answers {items, keys left for later, keys to read in pieces}.
@@ -261,24 +260,24 @@ elseif mode == 'piece' then
   local key, cursor = ARGV[first], ARGV[first + 1]
   local kind = call('TYPE', key).ok
   local sum = empty()
-  if not READ[kind] then return { '0', kind, 0, 0, 0, 0 } end
+  if not READ[kind] then return { '0', kind, 0, 0, 0 } end
   -- A stream needs two: one of them is where the last step ended.
   local step, used = 2, 0
   repeat
     cursor = READ[kind](key, cursor, sum, step)
-    local work = sum[1] * PER_ELEMENT + sum[5] * PER_BYTE
+    local work = sum[1] * PER_ELEMENT + sum[4] * PER_BYTE
     -- Elements that turn out to be heavy are read few at a time.
     if (work - used) * 8 < budget and step < STEP then step = step * 2 end
     used = work
   until cursor == '0' or used > budget
-  return { cursor, kind, sum[1], sum[2], sum[3], sum[4] }
+  return { cursor, kind, sum[1], sum[2], sum[3] }
 elseif mode == 'finish' then
   -- key, type, elements, limbs: the item, or nothing when the key is not what was read
   local key, kind = ARGV[first], ARGV[first + 1]
   local now = call('TYPE', key).ok
   if now == 'none' then return 'gone' end
   local sum = {}
-  for i = 1, 4 do sum[i] = tonumber(ARGV[first + 1 + i]) end
+  for i = 1, 3 do sum[i] = tonumber(ARGV[first + 1 + i]) end
   local size = 0
   if now == 'string' then size = math.floor(call('STRLEN', key) / WHOLE) + 1
   elseif CARD[now] then size = call(CARD[now], key)

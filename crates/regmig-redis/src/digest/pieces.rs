@@ -9,11 +9,11 @@ use crate::fault::Fault;
 /// How often a key that changes under the eyes is read again.
 const READINGS: u32 = 3;
 
-/// The limbs of a sum are 40 bits wide.
-const LIMB: u64 = 1 << 40;
+/// The limbs of a sum are 52 bits wide.
+const LIMB: u64 = 1 << 52;
 
-/// One piece: where the next begins, the type, elements, and three limbs of their sum.
-type Piece = (String, String, u64, u64, u64, u64);
+/// One piece: where the next begins, the type, elements, and two limbs of their sum.
+type Piece = (String, String, u64, u64, u64);
 
 /// The item of a large key, or none when it has gone meanwhile.
 ///
@@ -51,15 +51,15 @@ async fn sum(
     collector: &mut Collector,
     database: u32,
     key: &[u8],
-) -> Result<(String, [u64; 4]), PortError> {
+) -> Result<(String, [u64; 3]), PortError> {
     let mut cursor = "0".to_owned();
-    let mut total = [0_u64; 4];
+    let mut total = [0_u64; 3];
     loop {
         let call = collector.script().piece(database, key, &cursor);
-        let (next, kind, elements, a, b, c): Piece = collector.ask(&call).await?;
+        let (next, kind, elements, a, b): Piece = collector.ask(&call).await?;
         let [count, limbs @ ..] = &mut total;
         *count += elements;
-        for (limb, part) in limbs.iter_mut().zip([a, b, c]) {
+        for (limb, part) in limbs.iter_mut().zip([a, b]) {
             *limb = (*limb + part) % LIMB;
         }
         if next == "0" {

@@ -100,7 +100,7 @@ impl Script {
     }
 
     /// A call that turns the sum of all pieces into an item.
-    pub(crate) fn finish(&self, database: u32, key: &[u8], kind: &str, sum: [u64; 4]) -> Cmd {
+    pub(crate) fn finish(&self, database: u32, key: &[u8], kind: &str, sum: [u64; 3]) -> Cmd {
         let mut call = self.call("finish", database, &Slice::WHOLE);
         call.arg(key).arg(kind).arg(&sum);
         call

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use regmig_core::port::PortError;
 use regmig_redis::info::{Flavour, LinkStatus, Role, Version};
-use regmig_redis::{Limits, Write};
+use regmig_redis::{Fault, Limits, Write, fault_of};
 use secrecy::SecretString;
 
 use crate::server::Server;
@@ -31,7 +31,11 @@ async fn a_server_tells_about_itself() {
         .await;
     let info = server.redis().info().await.unwrap();
     assert!(info.version >= Version::new(6, 0, 0), "{}", info.version);
-    assert_eq!(info.flavour, Flavour::Redis);
+    let program = std::env::var("REGMIG_TEST_REDIS").unwrap_or_default();
+    assert_eq!(
+        matches!(info.flavour, Flavour::Valkey(_)),
+        program.contains("valkey")
+    );
     assert_eq!(info.tcp_port, Some(server.port));
     assert_eq!(info.replication.role, Some(Role::Primary));
     assert_eq!(info.replication.link, None);
@@ -57,7 +61,9 @@ async fn a_replica_follows_and_is_promoted_with_all_writes() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     source.write_atomically(&set("k", "w")).await.unwrap();
-    source.pause_writes(Duration::from_secs(60)).await.unwrap();
+    if source.info().await.unwrap().version.can_pause_writes() {
+        source.pause_writes(Duration::from_secs(60)).await.unwrap();
+    }
     let fence = source.info().await.unwrap().replication.offset.unwrap();
     loop {
         let replication = dest.info().await.unwrap().replication;
@@ -91,6 +97,20 @@ async fn a_write_to_a_fenced_server_has_an_unknown_outcome_and_a_read_is_answere
     let server = Server::start(&[]).await;
     let redis = server.redis_with(None, hasty());
     redis.write_atomically(&set("k", "before")).await.unwrap();
+    if !redis.info().await.unwrap().version.can_pause_writes() {
+        for error in [
+            redis.pause_writes(Duration::from_secs(60)).await,
+            redis.unpause().await,
+        ] {
+            let error = error.unwrap_err();
+            assert!(
+                matches!(fault_of(&error), Some(Fault::TooOld { .. })),
+                "{:?}",
+                error.chain()
+            );
+        }
+        return;
+    }
     redis.pause_writes(Duration::from_secs(60)).await.unwrap();
     let error = redis
         .write_atomically(&set("k", "after"))

@@ -146,7 +146,7 @@ async fn a_key_that_scan_gives_twice_counts_once() {
 
 #[tokio::test]
 async fn no_call_blocks_the_server_for_long() {
-    let server = Server::start(&["--slowlog-log-slower-than", "5000"]).await;
+    let server = Server::start(&["--slowlog-log-slower-than", "20000"]).await;
     large(&server, false).await;
     let mut raw = server.raw().await;
     // Hashes that are each small enough to be read at once, and heavy together.
@@ -167,22 +167,25 @@ async fn no_call_blocks_the_server_for_long() {
         raw.words(&["HSET", "heavy", &format!("f{field}"), &value])
             .await;
     }
-    raw.words(&["SLOWLOG", "RESET"]).await;
-    digest(&server).await;
-    let slow: Vec<redis::Value> =
-        redis::from_redis_value(raw.words(&["SLOWLOG", "GET", "100"]).await).unwrap();
-    let times: Vec<u64> = slow
-        .into_iter()
-        .map(|entry| {
-            let entry: Vec<redis::Value> = redis::from_redis_value(entry).unwrap();
-            redis::from_redis_value(entry[2].clone()).unwrap()
-        })
-        .collect();
-    // A scheduler that takes the processor away for a while makes one call look slow; a call that
-    // reads a whole large key takes more than 50 ms.
-    assert!(times.len() <= 3, "calls over 5 ms, in µs: {times:?}");
-    assert!(
-        times.iter().all(|time| *time < 50_000),
-        "calls over 5 ms, in µs: {times:?}"
-    );
+    // Other programs on this machine make some call of a run look slow; a key that is read in too large
+    // steps makes a call of every run slow: 30 ms and more for each of those above.
+    let mut slowest = Vec::new();
+    for _ in 0..20 {
+        raw.words(&["SLOWLOG", "RESET"]).await;
+        digest(&server).await;
+        match slow_calls(&mut raw).await.into_iter().max() {
+            Some(time) => slowest.push(time),
+            None => return,
+        }
+    }
+    panic!("the slowest call of each run, in µs: {slowest:?}");
+}
+
+/// How long slow calls of the script took, in µs.
+async fn slow_calls(raw: &mut Raw) -> Vec<u64> {
+    let log = raw.words(&["SLOWLOG", "GET", "100"]).await;
+    let log: Vec<Vec<redis::Value>> = redis::from_redis_value(log).unwrap();
+    let script = |entry: &Vec<redis::Value>| format!("{:?}", entry[3]).contains("EVAL");
+    let time = |entry: Vec<redis::Value>| redis::from_redis_value(entry[2].clone()).unwrap();
+    log.into_iter().filter(script).map(time).collect()
 }

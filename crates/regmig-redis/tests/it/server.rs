@@ -1,8 +1,9 @@
 //! Real Redis servers, started by a test and ended by it.
 //!
-//! `REGMIG_TEST_REDIS` names another server program, to run the same tests on another version.
+//! `REGMIG_TEST_REDIS` names another server program, to run the same tests on another version, and
+//! `REGMIG_TEST_REDIS_OTHER` that of the second server where two are compared.
 
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,9 +13,11 @@ use regmig_core::port::PortError;
 use regmig_redis::{BoxedStream, Limits, Redis};
 use secrecy::SecretString;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 pub(crate) struct Server {
+    program: String,
     child: Child,
     pub(crate) port: u16,
     socket: PathBuf,
@@ -24,10 +27,22 @@ pub(crate) struct Server {
 impl Server {
     /// A server without persistence, with these settings on top.
     pub(crate) async fn start(settings: &[&str]) -> Self {
+        Self::start_program(program("REGMIG_TEST_REDIS"), settings).await
+    }
+
+    /// The second of two servers.
+    pub(crate) async fn start_other(settings: &[&str]) -> Self {
+        let other = program("REGMIG_TEST_REDIS_OTHER");
+        Self::start_program(other.or_else(|| program("REGMIG_TEST_REDIS")), settings).await
+    }
+
+    async fn start_program(program: Option<String>, settings: &[&str]) -> Self {
+        let program = program.unwrap_or_else(|| "redis-server".to_owned());
         let dir = TempDir::new().unwrap();
-        let (child, port) = spawn(dir.path(), settings);
+        let (child, port) = spawn(&program, dir.path(), settings);
         let socket = socket(dir.path());
         let server = Self {
+            program,
             child,
             port,
             socket,
@@ -37,19 +52,28 @@ impl Server {
         server
     }
 
+    /// Waits until it answers, if only that it is loading: it listens before it has looked at its data.
     async fn wait(&self) {
         let end = Instant::now() + Duration::from_secs(10);
-        while UnixStream::connect(&self.socket).await.is_err() {
+        while !self.answers().await {
             assert!(Instant::now() < end, "redis-server did not come up in 10 s");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    async fn answers(&self) -> bool {
+        let Ok(mut stream) = UnixStream::connect(&self.socket).await else {
+            return false;
+        };
+        stream.write_all(b"PING\r\n").await.is_ok()
+            && stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0)
     }
 
     /// Ends the server and starts another on the same socket and data.
     pub(crate) async fn restart(&mut self, settings: &[&str]) {
         self.kill();
         let _ = std::fs::remove_file(&self.socket);
-        (self.child, self.port) = spawn(self.dir.path(), settings);
+        (self.child, self.port) = spawn(&self.program, self.dir.path(), settings);
         self.wait().await;
     }
 
@@ -120,17 +144,20 @@ impl Server {
     }
 }
 
+fn program(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
 fn socket(dir: &Path) -> PathBuf {
     dir.join("redis.sock")
 }
 
-fn spawn(dir: &Path, settings: &[&str]) -> (Child, u16) {
+fn spawn(program: &str, dir: &Path, settings: &[&str]) -> (Child, u16) {
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
-    let program = std::env::var("REGMIG_TEST_REDIS").unwrap_or_else(|_| "redis-server".to_owned());
     let child = Command::new(program)
         .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
         .args(["--port", &port.to_string()])

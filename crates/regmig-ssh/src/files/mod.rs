@@ -10,9 +10,10 @@ use data_encoding::HEXLOWER;
 use regmig_core::port::PortError;
 use ring::digest::{SHA256, digest};
 
-use crate::command::{Command, Output, Status};
-use crate::error::CommandFailed;
+use crate::command::Command;
 use crate::host::Host;
+use crate::outcome::CommandFailed;
+use crate::output::{Output, Status};
 
 /// Most of a file that is read at once: 4 MiB. Configurations are a thousand times smaller.
 const LARGEST: usize = 4 << 20;
@@ -95,13 +96,23 @@ impl FileWrite {
     /// A file at an absolute path; mode and owner stay as they are, or are 0600 and the user's own for a new file.
     pub fn new(path: impl Into<String>, content: impl Into<Bytes>) -> Self {
         let (path, content) = (path.into(), content.into());
-        Self { path, content, mode: None, owner: None, mtime_ns: None, expect: Expect::Any }
+        Self {
+            path,
+            content,
+            mode: None,
+            owner: None,
+            mtime_ns: None,
+            expect: Expect::Any,
+        }
     }
 
     /// A file exactly as it was found earlier, its owner, mode and time included.
     pub fn restoring(path: impl Into<String>, state: &FileState) -> Self {
         let write = Self::new(path, state.content.clone());
-        write.mode(state.mode).owner(state.uid, state.gid).mtime_ns(state.mtime_ns)
+        write
+            .mode(state.mode)
+            .owner(state.uid, state.gid)
+            .mtime_ns(state.mtime_ns)
     }
 
     /// Permission bits, such as `0o640`.
@@ -136,7 +147,13 @@ impl FileWrite {
 impl std::fmt::Debug for FileWrite {
     /// Without the content, which may be secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "FileWrite({}, {} bytes, expecting {:?})", self.path, self.content.len(), self.expect)
+        write!(
+            f,
+            "FileWrite({}, {} bytes, expecting {:?})",
+            self.path,
+            self.content.len(),
+            self.expect
+        )
     }
 }
 
@@ -144,7 +161,9 @@ impl std::fmt::Debug for FileWrite {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// Something else was there.
-    #[error("{path} is not as expected: expected {expected}, found {found}; somebody else has changed it since it was read")]
+    #[error(
+        "{path} is not as expected: expected {expected}, found {found}; somebody else has changed it since it was read"
+    )]
     Unexpected {
         /// Which file.
         path: String,
@@ -185,12 +204,18 @@ impl Host {
     pub async fn read_file(&self, path: &str) -> Result<Option<FileState>, PortError> {
         let name = format!("read {path}");
         absolute(path).map_err(|error| PortError::not_sent(self.what(&name), error))?;
-        let command = Command::shell(include_str!("read.sh"), [path.to_owned(), LARGEST.to_string()])
-            .called(name.clone())
-            .output_limit(LARGEST + 4096)
-            .query();
+        let command = Command::shell(
+            include_str!("read.sh"),
+            [path.to_owned(), LARGEST.to_string()],
+        )
+        .called(name.clone())
+        .output_limit(LARGEST + 4096)
+        .query();
         for _ in 0..READS {
-            let output = self.exec(&command).await?.success_or_refused(self.what(&name))?;
+            let output = self
+                .exec(&command)
+                .await?
+                .success_or_refused(self.what(&name))?;
             match parsed(path, &output.stdout) {
                 Ok(Read::Absent) => return Ok(None),
                 Ok(Read::Present(state)) => return Ok(Some(state)),
@@ -198,7 +223,12 @@ impl Host {
                 Err(error) => return Err(PortError::refused(self.what(&name), error)),
             }
         }
-        Err(PortError::refused(self.what(&name), FileError::Restless { path: path.to_owned() }))
+        Err(PortError::refused(
+            self.what(&name),
+            FileError::Restless {
+                path: path.to_owned(),
+            },
+        ))
     }
 
     /// Puts a file in place, atomically and durably, or finds that it is there already.
@@ -213,12 +243,26 @@ impl Host {
     pub async fn write_file(&self, file: &FileWrite) -> Result<Written, PortError> {
         let name = format!("write {}", file.path);
         absolute(&file.path).map_err(|error| PortError::not_sent(self.what(&name), error))?;
-        let mode = file.mode.map(|mode| format!("{mode:04o}")).unwrap_or_default();
-        let owner = file.owner.map(|(uid, gid)| format!("{uid}:{gid}")).unwrap_or_default();
+        let mode = file
+            .mode
+            .map(|mode| format!("{mode:04o}"))
+            .unwrap_or_default();
+        let owner = file
+            .owner
+            .map(|(uid, gid)| format!("{uid}:{gid}"))
+            .unwrap_or_default();
         let mtime = file.mtime_ns.map(seconds).unwrap_or_default();
-        let arguments =
-            [file.path.clone(), sha256(&file.content), file.expect.word().to_owned(), mode, owner, mtime];
-        let command = Command::shell(include_str!("write.sh"), arguments).stdin(file.content.clone()).called(name);
+        let arguments = [
+            file.path.clone(),
+            sha256(&file.content),
+            file.expect.word().to_owned(),
+            mode,
+            owner,
+            mtime,
+        ];
+        let command = Command::shell(include_str!("write.sh"), arguments)
+            .stdin(file.content.clone())
+            .called(name);
         self.change(&command, &file.path, &file.expect).await
     }
 
@@ -234,25 +278,53 @@ impl Host {
         self.change(&command, path, expect).await
     }
 
-    async fn change(&self, command: &Command, path: &str, expect: &Expect) -> Result<Written, PortError> {
+    async fn change(
+        &self,
+        command: &Command,
+        path: &str,
+        expect: &Expect,
+    ) -> Result<Written, PortError> {
         let output = self.exec(command).await?;
         match (&output.status, output.stdout_text().trim()) {
             (Status::Code(0), "changed") => Ok(Written::Changed),
             (Status::Code(0), "same") => Ok(Written::AlreadyThere),
             (status, found) if *status == UNEXPECTED => {
-                let (path, expected, found) = (path.to_owned(), expect.word().to_owned(), found.to_owned());
-                Err(PortError::refused(self.what(command), FileError::Unexpected { path, expected, found }))
+                let (path, expected, found) =
+                    (path.to_owned(), expect.word().to_owned(), found.to_owned());
+                Err(PortError::refused(
+                    self.what(command),
+                    FileError::Unexpected {
+                        path,
+                        expected,
+                        found,
+                    },
+                ))
             }
             // Killed between the renaming and its last word, it may have changed the file.
-            (Status::Signal(_), _) => Err(PortError::unknown(self.what(command), CommandFailed::of(&output))),
-            (Status::Code(0), _) => Err(PortError::unknown(self.what(command), answer(path, &output))),
-            _ => Err(PortError::refused(self.what(command), CommandFailed::of(&output))),
+            (Status::Signal(_), _) => Err(PortError::unknown(
+                self.what(command),
+                CommandFailed::of(&output),
+            )),
+            (Status::Code(0), _) => Err(PortError::unknown(
+                self.what(command),
+                answer(path, &output),
+            )),
+            _ => Err(PortError::refused(
+                self.what(command),
+                CommandFailed::of(&output),
+            )),
         }
     }
 }
 
 fn absolute(path: &str) -> Result<(), FileError> {
-    if path.starts_with('/') { Ok(()) } else { Err(FileError::Relative { path: path.to_owned() }) }
+    if path.starts_with('/') {
+        Ok(())
+    } else {
+        Err(FileError::Relative {
+            path: path.to_owned(),
+        })
+    }
 }
 
 fn sha256(content: &[u8]) -> String {
@@ -261,7 +333,10 @@ fn sha256(content: &[u8]) -> String {
 
 /// Nanoseconds as `touch -d @` reads them.
 fn seconds(nanoseconds: i128) -> String {
-    let (whole, rest) = (nanoseconds.div_euclid(1_000_000_000), nanoseconds.rem_euclid(1_000_000_000));
+    let (whole, rest) = (
+        nanoseconds.div_euclid(1_000_000_000),
+        nanoseconds.rem_euclid(1_000_000_000),
+    );
     if whole < 0 && rest > 0 {
         // "-1.25" counts downwards from -1.
         return format!("-{}.{:09}", -(whole + 1), 1_000_000_000 - rest);
@@ -274,7 +349,11 @@ fn nanoseconds(text: &str) -> Option<i128> {
     let (whole, fraction) = text.split_once('.')?;
     let rest: i128 = fraction.parse().ok().filter(|_| fraction.len() == 9)?;
     let units: i128 = whole.parse::<i128>().ok()? * 1_000_000_000;
-    Some(if whole.starts_with('-') { units - rest } else { units + rest })
+    Some(if whole.starts_with('-') {
+        units - rest
+    } else {
+        units + rest
+    })
 }
 
 fn answer(path: &str, output: &Output) -> FileError {
@@ -283,7 +362,10 @@ fn answer(path: &str, output: &Output) -> FileError {
 
 fn unclear(path: &str, bytes: &[u8]) -> FileError {
     let beginning = bytes.get(..bytes.len().min(80)).unwrap_or_default();
-    FileError::Answer { path: path.to_owned(), answer: String::from_utf8_lossy(beginning).into_owned() }
+    FileError::Answer {
+        path: path.to_owned(),
+        answer: String::from_utf8_lossy(beginning).into_owned(),
+    }
 }
 
 /// What a reading came to.
@@ -298,7 +380,10 @@ fn parsed(path: &str, stdout: &[u8]) -> Result<Read, FileError> {
         return Ok(Read::Absent);
     }
     let misunderstood = || unclear(path, stdout);
-    let end = stdout.iter().position(|&byte| byte == b'\n').ok_or_else(misunderstood)?;
+    let end = stdout
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .ok_or_else(misunderstood)?;
     let (head, rest) = stdout.split_at(end + 1);
     let line = String::from_utf8_lossy(head);
     let mut words = line.split_ascii_whitespace();
@@ -308,11 +393,19 @@ fn parsed(path: &str, stdout: &[u8]) -> Result<Read, FileError> {
     let gid = word()?.parse().map_err(|_| misunderstood())?;
     let size: usize = word()?.parse().map_err(|_| misunderstood())?;
     let mtime_ns = nanoseconds(word()?).ok_or_else(misunderstood)?;
-    let Some((content, tail)) = rest.split_at_checked(size) else { return Ok(Read::Changing) };
+    let Some((content, tail)) = rest.split_at_checked(size) else {
+        return Ok(Read::Changing);
+    };
     if tail.strip_prefix(b"\n") != Some(head) {
         return Ok(Read::Changing);
     }
-    Ok(Read::Present(FileState { content: content.to_vec(), mode, uid, gid, mtime_ns }))
+    Ok(Read::Present(FileState {
+        content: content.to_vec(),
+        mode,
+        uid,
+        gid,
+        mtime_ns,
+    }))
 }
 
 #[cfg(test)]

@@ -10,8 +10,11 @@ use ring::hmac;
 use russh::keys::ssh_key::PublicKey;
 use russh::keys::{Algorithm, HashAlg};
 
-use crate::error::HostKeyError;
 use crate::quote::quote;
+
+mod error;
+
+pub use error::HostKeyError;
 
 /// The port that needs no mention.
 const SSH_PORT: u16 = 22;
@@ -47,9 +50,19 @@ impl KnownHosts {
     /// Reads the file; one that does not exist holds nothing.
     pub(crate) fn read(file: &Path, address: &str, port: u16) -> Result<Self, Box<HostKeyError>> {
         match std::fs::read(file) {
-            Ok(content) => Ok(Self::parse(file, &String::from_utf8_lossy(&content), address, port)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::parse(file, "", address, port)),
-            Err(source) => Err(Box::new(HostKeyError::Unreadable { file: file.to_owned(), source })),
+            Ok(content) => Ok(Self::parse(
+                file,
+                &String::from_utf8_lossy(&content),
+                address,
+                port,
+            )),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::parse(file, "", address, port))
+            }
+            Err(source) => Err(Box::new(HostKeyError::Unreadable {
+                file: file.to_owned(),
+                source,
+            })),
         }
     }
 
@@ -59,19 +72,31 @@ impl KnownHosts {
         let mut entries = Vec::new();
         for (index, line) in content.lines().enumerate() {
             let line_number = index + 1;
-            let Some((marker, hosts, key)) = fields(line) else { continue };
+            let Some((marker, hosts, key)) = fields(line) else {
+                continue;
+            };
             let exact = names(hosts, &name);
             if !exact && (port == SSH_PORT || !names(hosts, &bare)) {
                 continue;
             }
             match PublicKey::from_openssh(&key) {
-                Ok(key) => entries.push(Entry { line: line_number, marker, key, exact }),
+                Ok(key) => entries.push(Entry {
+                    line: line_number,
+                    marker,
+                    key,
+                    exact,
+                }),
                 Err(error) => {
                     tracing::warn!(file = %file.display(), line = line_number, %error, "host key on record cannot be read");
                 }
             }
         }
-        Self { file: file.to_owned(), address: address.to_owned(), port, entries }
+        Self {
+            file: file.to_owned(),
+            address: address.to_owned(),
+            port,
+            entries,
+        }
     }
 
     /// Algorithms of the keys on record, to be asked for first.
@@ -87,8 +112,18 @@ impl KnownHosts {
         let same = |entry: &&Entry| entry.key.key_data() == shown.key_data();
         let name = spelled(&self.address, self.port);
         let found = described(shown);
-        if let Some(entry) = self.entries.iter().filter(|e| e.marker == Marker::Revoked).find(same) {
-            return Err(Box::new(HostKeyError::Revoked { name, file: self.file.clone(), line: entry.line, found }));
+        if let Some(entry) = self
+            .entries
+            .iter()
+            .filter(|e| e.marker == Marker::Revoked)
+            .find(same)
+        {
+            return Err(Box::new(HostKeyError::Revoked {
+                name,
+                file: self.file.clone(),
+                line: entry.line,
+                found,
+            }));
         }
         let mut trusted = self.entries.iter().filter(|e| e.marker == Marker::Key);
         if trusted.any(|entry| same(&entry)) {
@@ -97,8 +132,16 @@ impl KnownHosts {
         let algorithm = short_name(&shown.algorithm());
         let on_console = format!("ssh-keygen -lf /etc/ssh/ssh_host_{algorithm}_key.pub");
         let file = quote(&self.file.to_string_lossy());
-        let add = format!("ssh-keyscan -t {algorithm} -p {} {} >> {file}", self.port, quote(&self.address));
-        let expected: Vec<&Entry> = self.entries.iter().filter(|e| e.marker == Marker::Key && e.exact).collect();
+        let add = format!(
+            "ssh-keyscan -t {algorithm} -p {} {} >> {file}",
+            self.port,
+            quote(&self.address)
+        );
+        let expected: Vec<&Entry> = self
+            .entries
+            .iter()
+            .filter(|e| e.marker == Marker::Key && e.exact)
+            .collect();
         if let Some(first) = expected.first() {
             let on_record: Vec<String> = expected.iter().map(|e| described(&e.key)).collect();
             return Err(Box::new(HostKeyError::Changed {
@@ -114,21 +157,42 @@ impl KnownHosts {
         }
         if let Some(entry) = self.entries.iter().find(|e| e.marker == Marker::Authority) {
             let (file, line) = (self.file.clone(), entry.line);
-            return Err(Box::new(HostKeyError::Authority { name, file, line, found, on_console, add }));
+            return Err(Box::new(HostKeyError::Authority {
+                name,
+                file,
+                line,
+                found,
+                on_console,
+                add,
+            }));
         }
-        Err(Box::new(HostKeyError::Unknown { name, file: self.file.clone(), found, on_console, add }))
+        Err(Box::new(HostKeyError::Unknown {
+            name,
+            file: self.file.clone(),
+            found,
+            on_console,
+            add,
+        }))
     }
 }
 
 /// The name under which a server is on record.
 fn spelled(address: &str, port: u16) -> String {
     let address = address.to_lowercase();
-    if port == SSH_PORT { address } else { format!("[{address}]:{port}") }
+    if port == SSH_PORT {
+        address
+    } else {
+        format!("[{address}]:{port}")
+    }
 }
 
 /// Algorithm and fingerprint, as `ssh-keygen -l` shows them.
 pub(crate) fn described(key: &PublicKey) -> String {
-    format!("{} {}", key.algorithm().as_str(), key.fingerprint(HashAlg::Sha256))
+    format!(
+        "{} {}",
+        key.algorithm().as_str(),
+        key.fingerprint(HashAlg::Sha256)
+    )
 }
 
 /// The name that OpenSSH's tools and file names use.
@@ -173,8 +237,15 @@ fn names(hosts: &str, name: &str) -> bool {
 
 /// `SALT|HASH`, both base64, the hash an HMAC-SHA-1 of the name.
 fn hashed_matches(hashed: &str, name: &str) -> bool {
-    let Some((salt, hash)) = hashed.split_once('|') else { return false };
-    let (Ok(salt), Ok(hash)) = (BASE64.decode(salt.as_bytes()), BASE64.decode(hash.as_bytes())) else { return false };
+    let Some((salt, hash)) = hashed.split_once('|') else {
+        return false;
+    };
+    let (Ok(salt), Ok(hash)) = (
+        BASE64.decode(salt.as_bytes()),
+        BASE64.decode(hash.as_bytes()),
+    ) else {
+        return false;
+    };
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
     hmac::verify(&key, name.as_bytes(), &hash).is_ok()
 }

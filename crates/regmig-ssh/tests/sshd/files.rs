@@ -13,17 +13,35 @@ async fn files_are_written_read_and_removed() {
     let path = path.to_str().unwrap();
     let content: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 255) as u8).collect();
     assert_eq!(host.read_file(path).await.unwrap(), None);
-    let write = FileWrite::new(path, content.clone()).mode(0o640).mtime_ns(1_000_000_000_123_456_789).expect(Expect::Absent);
+    let write = FileWrite::new(path, content.clone())
+        .mode(0o640)
+        .mtime_ns(1_000_000_000_123_456_789)
+        .expect(Expect::Absent);
     assert_eq!(host.write_file(&write).await.unwrap(), Written::Changed);
-    assert_eq!(host.write_file(&write).await.unwrap(), Written::AlreadyThere);
+    assert_eq!(
+        host.write_file(&write).await.unwrap(),
+        Written::AlreadyThere
+    );
     let state = host.read_file(path).await.unwrap().unwrap();
     assert!(state.content == content);
-    assert_eq!((state.mode, state.mtime_ns), (0o640, 1_000_000_000_123_456_789));
+    assert_eq!(
+        (state.mode, state.mtime_ns),
+        (0o640, 1_000_000_000_123_456_789)
+    );
     let other = FileWrite::new(path, "other").expect(Expect::content(b"something"));
-    assert!(matches!(host.write_file(&other).await.unwrap_err(), PortError::Refused { .. }));
+    assert!(matches!(
+        host.write_file(&other).await.unwrap_err(),
+        PortError::Refused { .. }
+    ));
     let expected = Expect::Sha256(state.sha256());
-    assert_eq!(host.remove_file(path, &expected).await.unwrap(), Written::Changed);
-    assert_eq!(host.remove_file(path, &expected).await.unwrap(), Written::AlreadyThere);
+    assert_eq!(
+        host.remove_file(path, &expected).await.unwrap(),
+        Written::Changed
+    );
+    assert_eq!(
+        host.remove_file(path, &expected).await.unwrap(),
+        Written::AlreadyThere
+    );
 }
 
 #[tokio::test]
@@ -44,7 +62,11 @@ async fn writing_while_the_connection_is_cut_leaves_a_whole_file() {
         server.cut();
         let result = writing.await.unwrap();
         let found = std::fs::read(&path).unwrap();
-        assert!(found == one || found == two, "{pause} ms: {} bytes", found.len());
+        assert!(
+            found == one || found == two,
+            "{pause} ms: {} bytes",
+            found.len()
+        );
         match result {
             Ok(_) => assert!(found == two),
             Err(PortError::NotSent { .. } | PortError::OutcomeUnknown { .. }) => {}

@@ -9,7 +9,13 @@ use regmig_ssh::{Command, ConnectError, Host, HostKeyError, HostSpec, Transport,
 use crate::server::{LIMITS, Server, keygen, signal, user};
 
 fn cause(error: &PortError) -> &ConnectError {
-    let PortError::NotSent { source: Some(source), .. } = error else { panic!("{error:?}") };
+    let PortError::NotSent {
+        source: Some(source),
+        ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
     let shared = source.downcast_ref::<std::sync::Arc<ConnectError>>();
     shared.unwrap_or_else(|| panic!("{:?}", error.chain()))
 }
@@ -37,13 +43,28 @@ async fn the_server_is_asked_for_the_key_on_record() {
 }
 
 #[tokio::test]
+async fn an_rsa_host_key_is_verified_with_sha2() {
+    let server =
+        Server::with_options("HostKey %F/host_rsa\nHostKeyAlgorithms rsa-sha2-256,ssh-ed25519");
+    server.known(&["host_rsa.pub"]);
+    let line = server.host().host_key().await.unwrap();
+    assert!(server.text("host_rsa.pub").starts_with(&line), "{line}");
+}
+
+#[tokio::test]
 async fn an_unknown_host_is_refused_with_what_to_type() {
     let server = Server::start();
     std::fs::write(server.path("known_hosts"), "").unwrap();
     let (error, text) = failure(&server.host()).await;
-    assert!(matches!(cause(&error), ConnectError::HostKey(e) if matches!(**e, HostKeyError::Unknown { .. })));
+    assert!(
+        matches!(cause(&error), ConnectError::HostKey(e) if matches!(**e, HostKeyError::Unknown { .. }))
+    );
     assert!(!worth_retrying(&error));
-    let print = Process::new("ssh-keygen").arg("-lf").arg(server.path("host_ed25519.pub")).output().unwrap();
+    let print = Process::new("ssh-keygen")
+        .arg("-lf")
+        .arg(server.path("host_ed25519.pub"))
+        .output()
+        .unwrap();
     let print = String::from_utf8(print.stdout).unwrap();
     let print = print.split(' ').nth(1).unwrap();
     assert!(text.contains(print), "{text} does not show {print}");
@@ -51,7 +72,15 @@ async fn an_unknown_host_is_refused_with_what_to_type() {
 
     // What it says to type is enough.
     let typed = text.split("type: ").nth(1).unwrap();
-    assert!(Process::new("sh").arg("-c").arg(typed).stderr(Stdio::null()).status().unwrap().success());
+    assert!(
+        Process::new("sh")
+            .arg("-c")
+            .arg(typed)
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    );
     server.host().connect().await.unwrap();
 }
 
@@ -61,11 +90,25 @@ async fn a_changed_host_key_is_refused_with_both_prints() {
     keygen(&server.path("other"), &["-t", "ed25519"]);
     server.known(&["other.pub"]);
     let (error, text) = failure(&server.host()).await;
-    assert!(matches!(cause(&error), ConnectError::HostKey(e) if matches!(**e, HostKeyError::Changed { line: 1, .. })));
-    assert!(text.contains("line 1 expects ssh-ed25519 SHA256:"), "{text}");
+    assert!(
+        matches!(cause(&error), ConnectError::HostKey(e) if matches!(**e, HostKeyError::Changed { line: 1, .. }))
+    );
+    assert!(
+        text.contains("line 1 expects ssh-ed25519 SHA256:"),
+        "{text}"
+    );
     assert!(!server.log().contains("Accepted"), "{}", server.log());
     let typed = text.split("type: ").nth(1).unwrap();
-    assert!(Process::new("sh").arg("-c").arg(typed).stderr(Stdio::null()).stdout(Stdio::null()).status().unwrap().success());
+    assert!(
+        Process::new("sh")
+            .arg("-c")
+            .arg(typed)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    );
     server.host().connect().await.unwrap();
 }
 
@@ -73,9 +116,15 @@ async fn a_changed_host_key_is_refused_with_both_prints() {
 async fn a_revoked_host_key_is_refused() {
     let server = Server::start();
     let key = server.text("host_ed25519.pub");
-    std::fs::write(server.path("known_hosts"), format!("[127.0.0.1]:{0} {key}@revoked * {key}", server.port)).unwrap();
+    std::fs::write(
+        server.path("known_hosts"),
+        format!("[127.0.0.1]:{0} {key}@revoked * {key}", server.port),
+    )
+    .unwrap();
     let (error, text) = failure(&server.host()).await;
-    assert!(matches!(cause(&error), ConnectError::HostKey(e) if matches!(**e, HostKeyError::Revoked { line: 2, .. })));
+    assert!(
+        matches!(cause(&error), ConnectError::HostKey(e) if matches!(**e, HostKeyError::Revoked { line: 2, .. }))
+    );
     assert!(text.contains("@revoked"), "{text}");
 }
 
@@ -86,8 +135,14 @@ async fn a_refused_key_and_an_unknown_user_are_told_with_the_key() {
     let mut spec = server.spec();
     spec.identity = Some(server.path("stranger"));
     let (error, text) = failure(&server.host_as(spec, false)).await;
-    assert!(matches!(cause(&error), ConnectError::KeyRefused { .. }), "{text}");
-    assert!(text.contains(&user()) && text.contains("SHA256:") && text.contains("publickey"), "{text}");
+    assert!(
+        matches!(cause(&error), ConnectError::KeyRefused { .. }),
+        "{text}"
+    );
+    assert!(
+        text.contains(&user()) && text.contains("SHA256:") && text.contains("publickey"),
+        "{text}"
+    );
     assert!(!worth_retrying(&error));
 
     let mut spec = server.spec();
@@ -99,7 +154,10 @@ async fn a_refused_key_and_an_unknown_user_are_told_with_the_key() {
 #[tokio::test]
 async fn identity_files_that_cannot_be_used_say_why() {
     let server = Server::start();
-    keygen(&server.path("locked"), &["-t", "ed25519", "-N", "secret words"]);
+    keygen(
+        &server.path("locked"),
+        &["-t", "ed25519", "-N", "secret words"],
+    );
     std::fs::write(server.path("rubbish"), "hello").unwrap();
     for (name, words) in [
         ("locked", "ssh-add"),
@@ -110,8 +168,14 @@ async fn identity_files_that_cannot_be_used_say_why() {
         let mut spec = server.spec();
         spec.identity = Some(server.path(name));
         let (error, text) = failure(&server.host_as(spec, false)).await;
-        assert!(matches!(cause(&error), ConnectError::Identity { .. }), "{text}");
-        assert!(text.contains(words) && text.contains(name), "{name}: {text}");
+        assert!(
+            matches!(cause(&error), ConnectError::Identity { .. }),
+            "{text}"
+        );
+        assert!(
+            text.contains(words) && text.contains(name),
+            "{name}: {text}"
+        );
     }
     let mut spec = server.spec();
     spec.identity = None;
@@ -138,7 +202,13 @@ struct Agent {
 impl Agent {
     fn start(server: &Server) -> Self {
         let socket = server.path("agent");
-        let child = Process::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+        let child = Process::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         let begun = Instant::now();
         while !socket.exists() {
             assert!(begun.elapsed() < Duration::from_secs(10));
@@ -148,7 +218,12 @@ impl Agent {
     }
 
     fn add(&self, path: &std::path::Path) {
-        let added = Process::new("ssh-add").arg("-q").arg(path).env("SSH_AUTH_SOCK", &self.socket).status().unwrap();
+        let added = Process::new("ssh-add")
+            .arg("-q")
+            .arg(path)
+            .env("SSH_AUTH_SOCK", &self.socket)
+            .status()
+            .unwrap();
         assert!(added.success());
     }
 }
@@ -167,24 +242,45 @@ async fn the_agent_offers_its_keys_and_unlocks_a_locked_one() {
     let mut spec = server.spec();
     spec.identity = None;
     spec.use_agent = true;
-    let host = || server.host_as(spec.clone(), false).with_agent(&agent.socket);
+    let host = || {
+        server
+            .host_as(spec.clone(), false)
+            .with_agent(&agent.socket)
+    };
     let (error, text) = failure(&host()).await;
-    assert!(matches!(cause(&error), ConnectError::Agent { .. }) && text.contains("ssh-add"), "{text}");
+    assert!(
+        matches!(cause(&error), ConnectError::Agent { .. }) && text.contains("ssh-add"),
+        "{text}"
+    );
 
     keygen(&server.path("rsa"), &["-t", "rsa", "-b", "2048"]);
     agent.add(&server.path("rsa"));
     let (error, text) = failure(&host()).await;
-    assert!(matches!(cause(&error), ConnectError::KeyRefused { .. }) && text.contains("(agent)"), "{text}");
+    assert!(
+        matches!(cause(&error), ConnectError::KeyRefused { .. }) && text.contains("(agent)"),
+        "{text}"
+    );
     agent.add(&server.path("id"));
     host().connect().await.unwrap();
 
     // The file of the same key, now with a passphrase: the agent holds its twin.
-    let locked = Process::new("ssh-keygen").args(["-q", "-p", "-N", "words words", "-f"]).arg(server.path("id")).status();
+    let locked = Process::new("ssh-keygen")
+        .args(["-q", "-p", "-N", "words words", "-f"])
+        .arg(server.path("id"))
+        .status();
     assert!(locked.unwrap().success());
     let mut spec = server.spec();
     spec.use_agent = true;
-    server.host_as(spec.clone(), false).with_agent(&agent.socket).connect().await.unwrap();
-    keygen(&server.path("locked"), &["-t", "ed25519", "-N", "other words"]);
+    server
+        .host_as(spec.clone(), false)
+        .with_agent(&agent.socket)
+        .connect()
+        .await
+        .unwrap();
+    keygen(
+        &server.path("locked"),
+        &["-t", "ed25519", "-N", "other words"],
+    );
     spec.identity = Some(server.path("locked"));
     let (_, text) = failure(&server.host_as(spec, false).with_agent(&agent.socket)).await;
     assert!(text.contains("does not hold it"), "{text}");
@@ -196,8 +292,16 @@ async fn an_agent_that_is_not_there_is_told() {
     let mut spec = server.spec();
     spec.identity = None;
     spec.use_agent = true;
-    let (error, text) = failure(&server.host_as(spec, false).with_agent(server.path("nothing"))).await;
-    assert!(matches!(cause(&error), ConnectError::Agent { .. }), "{text}");
+    let (error, text) = failure(
+        &server
+            .host_as(spec, false)
+            .with_agent(server.path("nothing")),
+    )
+    .await;
+    assert!(
+        matches!(cause(&error), ConnectError::Agent { .. }),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -207,12 +311,22 @@ async fn nobody_at_the_port_and_a_port_that_says_nothing() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     spec.port = free.local_addr().unwrap().port();
     let silent = Host::new(
-        HostSpec { label: "there".into(), transport: Transport::Ssh(spec.clone()), sudo: false },
-        regmig_ssh::Limits { connect: Duration::from_millis(500), ..LIMITS },
+        HostSpec {
+            label: "there".into(),
+            transport: Transport::Ssh(spec.clone()),
+            sudo: false,
+        },
+        regmig_ssh::Limits {
+            connect: Duration::from_millis(500),
+            ..LIMITS
+        },
     );
     let begun = Instant::now();
     let (error, text) = failure(&silent).await;
-    assert!(matches!(cause(&error), ConnectError::TimedOut { .. }), "{text}");
+    assert!(
+        matches!(cause(&error), ConnectError::TimedOut { .. }),
+        "{text}"
+    );
     assert!(begun.elapsed() < Duration::from_secs(3));
     assert!(worth_retrying(&error));
 
@@ -225,10 +339,17 @@ async fn nobody_at_the_port_and_a_port_that_says_nothing() {
     for task in waiting.collect::<Vec<_>>() {
         assert!(matches!(task.await.unwrap(), PortError::NotSent { .. }));
     }
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
 
     drop(free);
     let (error, text) = failure(&server.host_as(spec, false)).await;
-    assert!(matches!(cause(&error), ConnectError::Unreachable { .. }), "{text}");
+    assert!(
+        matches!(cause(&error), ConnectError::Unreachable { .. }),
+        "{text}"
+    );
     assert!(worth_retrying(&error));
 }

@@ -1,6 +1,11 @@
 //! Against a real sshd on loopback, started by each test and ended by its process number.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod commands;
 mod files;

@@ -26,16 +26,31 @@ impl Server {
         Self::with_options("")
     }
 
-    /// Starts one with further lines of `sshd_config`.
+    /// Starts one with further lines of `sshd_config`, where `%F` is its folder.
     pub(crate) fn with_options(options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for kind in ["ed25519", "ecdsa"] {
             keygen(&folder.path().join(format!("host_{kind}")), &["-t", kind]);
         }
+        if options.contains("host_rsa") {
+            keygen(
+                &folder.path().join("host_rsa"),
+                &["-t", "rsa", "-b", "2048"],
+            );
+        }
         keygen(&folder.path().join("id"), &["-t", "ed25519"]);
-        std::fs::copy(folder.path().join("id.pub"), folder.path().join("authorized_keys")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        std::fs::copy(
+            folder.path().join("id.pub"),
+            folder.path().join("authorized_keys"),
+        )
+        .unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let f = folder.path().display();
+        let options = options.replace("%F", &f.to_string());
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {f}/host_ed25519\nHostKey {f}/host_ecdsa\n\
              AuthorizedKeysFile {f}/authorized_keys\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\n\
@@ -45,7 +60,11 @@ impl Server {
         // Where sshd as root keeps its unprivileged half; packages leave it to the init system.
         let _ = std::fs::create_dir("/run/sshd");
         let child = launch(folder.path());
-        let server = Self { folder, port, child };
+        let server = Self {
+            folder,
+            port,
+            child,
+        };
         server.known(&["host_ed25519.pub"]);
         server.wait();
         server
@@ -54,7 +73,11 @@ impl Server {
     fn wait(&self) {
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "sshd did not start: {}", self.log());
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "sshd did not start: {}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -74,7 +97,11 @@ impl Server {
     /// Puts these public keys on record for the server.
     pub(crate) fn known(&self, keys: &[&str]) {
         let line = |key: &&str| format!("[127.0.0.1]:{} {}", self.port, self.text(key));
-        std::fs::write(self.path("known_hosts"), keys.iter().map(line).collect::<String>()).unwrap();
+        std::fs::write(
+            self.path("known_hosts"),
+            keys.iter().map(line).collect::<String>(),
+        )
+        .unwrap();
     }
 
     pub(crate) fn spec(&self) -> SshSpec {
@@ -93,14 +120,24 @@ impl Server {
     }
 
     pub(crate) fn host_as(&self, spec: SshSpec, sudo: bool) -> Host {
-        Host::new(HostSpec { label: "there".into(), transport: Transport::Ssh(spec), sudo }, LIMITS)
+        Host::new(
+            HostSpec {
+                label: "there".into(),
+                transport: Transport::Ssh(spec),
+                sudo,
+            },
+            LIMITS,
+        )
     }
 
     /// The processes that serve connections, and what they have started.
     pub(crate) fn descendants(&self) -> Vec<u32> {
         let mut found = vec![self.child.id()];
         loop {
-            let more: Vec<u32> = parents().filter(|(pid, parent)| found.contains(parent) && !found.contains(pid)).map(|p| p.0).collect();
+            let more: Vec<u32> = parents()
+                .filter(|(pid, parent)| found.contains(parent) && !found.contains(pid))
+                .map(|p| p.0)
+                .collect();
             if more.is_empty() {
                 return found.split_off(1);
             }
@@ -110,7 +147,10 @@ impl Server {
 
     /// Of those, the ones that are sshd.
     pub(crate) fn sessions(&self) -> Vec<u32> {
-        self.descendants().into_iter().filter(|pid| name(*pid).starts_with("sshd")).collect()
+        self.descendants()
+            .into_iter()
+            .filter(|pid| name(*pid).starts_with("sshd"))
+            .collect()
     }
 
     /// Cuts every connection.
@@ -140,7 +180,11 @@ impl Drop for Server {
 }
 
 fn launch(folder: &Path) -> Child {
-    let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .unwrap();
     Command::new("/usr/sbin/sshd")
         .args(["-D", "-e", "-f"])
         .arg(folder.join("sshd_config"))
@@ -157,7 +201,14 @@ pub(crate) fn keygen(path: &Path, options: &[&str]) {
     if !options.contains(&"-N") {
         command.args(["-N", ""]);
     }
-    assert!(command.arg("-f").arg(path).status().expect("ssh-keygen").success());
+    assert!(
+        command
+            .arg("-f")
+            .arg(path)
+            .status()
+            .expect("ssh-keygen")
+            .success()
+    );
 }
 
 pub(crate) fn user() -> String {
@@ -166,7 +217,10 @@ pub(crate) fn user() -> String {
 }
 
 pub(crate) fn signal(name: &str, pid: u32) {
-    let _ = Command::new("kill").args(["-s", name, &pid.to_string()]).stderr(Stdio::null()).status();
+    let _ = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// Whether a process is there and is not merely waited for.
@@ -185,7 +239,9 @@ fn stat(pid: u32) -> Option<(String, u32)> {
 }
 
 fn parents() -> impl Iterator<Item = (u32, u32)> {
-    let entries = std::fs::read_dir("/proc").unwrap().filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok());
+    let entries = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok());
     entries.filter_map(|pid: u32| Some((pid, stat(pid)?.1)))
 }
 
@@ -193,7 +249,10 @@ fn parents() -> impl Iterator<Item = (u32, u32)> {
 pub(crate) async fn eventually(what: &str, limit: Duration, mut check: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !check() {
-        assert!(begun.elapsed() < limit, "{what} did not come true within {limit:?}");
+        assert!(
+            begun.elapsed() < limit,
+            "{what} did not come true within {limit:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -73,13 +73,23 @@ async fn bytes_and_ends_go_both_ways() {
         writing.write_all(b"goodbye").await.unwrap();
     });
     round_trip(&mut host.open_unix(path.to_str().unwrap()).await.unwrap()).await;
-    round_trip(&mut host.open_exec(&Command::shell("cat; printf goodbye", [""; 0])).await.unwrap()).await;
+    round_trip(
+        &mut host
+            .open_exec(&Command::shell("cat; printf goodbye", [""; 0]))
+            .await
+            .unwrap(),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn small_messages_are_not_held_back() {
     let server = Server::start();
-    let mut stream = server.host().open_tcp("127.0.0.1", echo().await).await.unwrap();
+    let mut stream = server
+        .host()
+        .open_tcp("127.0.0.1", echo().await)
+        .await
+        .unwrap();
     let begun = std::time::Instant::now();
     for _ in 0..100 {
         stream.write_all(b"ping").await.unwrap();
@@ -87,17 +97,26 @@ async fn small_messages_are_not_held_back() {
         let mut answer = [0_u8; 4];
         stream.read_exact(&mut answer).await.unwrap();
     }
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?} for 100 round trips", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?} for 100 round trips",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn a_stream_that_nobody_reads_holds_up_no_other() {
     let server = Server::start();
     let host = server.host();
-    let mut unread = host.open_tcp("127.0.0.1", spring(6 << 20).await).await.unwrap();
+    let mut unread = host
+        .open_tcp("127.0.0.1", spring(6 << 20).await)
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut other = host.open_tcp("127.0.0.1", echo().await).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(10), round_trip(&mut other)).await.expect("held up");
+    tokio::time::timeout(Duration::from_secs(10), round_trip(&mut other))
+        .await
+        .expect("held up");
     let mut late = Vec::new();
     unread.read_to_end(&mut late).await.unwrap();
     assert_eq!(late.len(), 6 << 20);
@@ -107,10 +126,15 @@ async fn a_stream_that_nobody_reads_holds_up_no_other() {
 async fn a_stream_that_stays_unread_fails_by_itself() {
     let server = Server::start();
     let host = server.host();
-    let mut unread = host.open_tcp("127.0.0.1", spring(64 << 20).await).await.unwrap();
+    let mut unread = host
+        .open_tcp("127.0.0.1", spring(64 << 20).await)
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut other = host.open_tcp("127.0.0.1", echo().await).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(10), round_trip(&mut other)).await.expect("held up");
+    tokio::time::timeout(Duration::from_secs(10), round_trip(&mut other))
+        .await
+        .expect("held up");
     let error = unread.read_to_end(&mut Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("left unread"), "{error}");
 }
@@ -126,7 +150,10 @@ async fn a_dropped_stream_is_closed_at_the_other_end() {
     near.write_all(b"last words").await.unwrap();
     drop(near);
     let mut received = Vec::new();
-    tokio::time::timeout(Duration::from_secs(10), far.read_to_end(&mut received)).await.expect("not closed").unwrap();
+    tokio::time::timeout(Duration::from_secs(10), far.read_to_end(&mut received))
+        .await
+        .expect("not closed")
+        .unwrap();
     assert_eq!(received, b"last words");
 }
 
@@ -139,18 +166,29 @@ async fn a_target_that_is_not_there_is_told() {
         free.local_addr().unwrap().port()
     };
     for (error, words) in [
-        (host.open_tcp("127.0.0.1", port).await.err().unwrap(), port.to_string()),
-        (host.open_unix("/no/such/socket").await.err().unwrap(), "/no/such/socket".to_owned()),
+        (
+            host.open_tcp("127.0.0.1", port).await.err().unwrap(),
+            port.to_string(),
+        ),
+        (
+            host.open_unix("/no/such/socket").await.err().unwrap(),
+            "/no/such/socket".to_owned(),
+        ),
     ] {
         assert!(matches!(error, PortError::NotSent { .. }));
-        assert!(error.chain().join("\n").contains(&words), "{:?}", error.chain());
+        assert!(
+            error.chain().join("\n").contains(&words),
+            "{:?}",
+            error.chain()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_command_that_fails_shows_at_the_end_of_its_stream() {
     let server = Server::start();
-    let command = Command::shell("echo some; echo 'cannot go on' >&2; exit 4", [""; 0]).called("relay");
+    let command =
+        Command::shell("echo some; echo 'cannot go on' >&2; exit 4", [""; 0]).called("relay");
     let mut stream = server.host().open_exec(&command).await.unwrap();
     let mut received = Vec::new();
     let error = stream.read_to_end(&mut received).await.unwrap_err();

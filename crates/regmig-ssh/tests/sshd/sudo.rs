@@ -12,7 +12,10 @@ const DENIES: &str = "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1
 
 fn server(sudo: &str) -> Server {
     let tools = tempfile::tempdir().unwrap().keep();
-    let server = Server::with_options(&format!("SetEnv PATH={}:/usr/local/bin:/usr/bin:/bin", tools.display()));
+    let server = Server::with_options(&format!(
+        "SetEnv PATH={}:/usr/local/bin:/usr/bin:/bin",
+        tools.display()
+    ));
     let path = tools.join("sudo");
     std::fs::write(&path, sudo).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -34,18 +37,37 @@ async fn commands_run_through_sudo_unless_told_otherwise() {
     host.connect().await.unwrap();
     let ask = Command::shell("echo \"${AS_ROOT:-no} $(cat)\"", [""; 0]).stdin("input");
     assert_eq!(host.exec(&ask).await.unwrap().stdout_text(), "yes input\n");
-    assert_eq!(host.exec(&ask.sudo(Sudo::Never)).await.unwrap().stdout_text(), "no input\n");
+    assert_eq!(
+        host.exec(&ask.sudo(Sudo::Never))
+            .await
+            .unwrap()
+            .stdout_text(),
+        "no input\n"
+    );
     tidy(&server);
 }
 
 #[tokio::test]
 async fn missing_rights_are_a_refusal_with_what_to_do() {
     let server = server(DENIES);
-    let error = server.host_as(server.spec(), true).connect().await.unwrap_err();
-    let PortError::Refused { source: Some(source), .. } = &error else { panic!("{:?}", error.chain()) };
+    let error = server
+        .host_as(server.spec(), true)
+        .connect()
+        .await
+        .unwrap_err();
+    let PortError::Refused {
+        source: Some(source),
+        ..
+    } = &error
+    else {
+        panic!("{:?}", error.chain())
+    };
     assert!(source.downcast_ref::<NoSudo>().is_some());
     let text = error.chain().join("\n");
-    assert!(text.contains("NOPASSWD") && text.contains("a password is required"), "{text}");
+    assert!(
+        text.contains("NOPASSWD") && text.contains("a password is required"),
+        "{text}"
+    );
     tidy(&server);
 }
 
@@ -55,7 +77,14 @@ async fn a_machine_without_sudo_is_told_apart() {
     if std::path::Path::new("/usr/bin/sudo").exists() {
         return;
     }
-    let error = server.host_as(server.spec(), true).connect().await.unwrap_err();
+    let error = server
+        .host_as(server.spec(), true)
+        .connect()
+        .await
+        .unwrap_err();
     let text = error.chain().join("\n");
-    assert!(matches!(error, PortError::Refused { .. }) && text.contains("sudo"), "{text}");
+    assert!(
+        matches!(error, PortError::Refused { .. }) && text.contains("sudo"),
+        "{text}"
+    );
 }

@@ -21,14 +21,12 @@ use crate::session::Session;
 const SHOWN: usize = 4;
 
 pub(super) async fn run(cli: &Cli, forward: &Forward, resume: bool) -> Result<Code, Problem> {
-    let mut session = Session::open(cli, forward.yes)?;
+    let mut session = if resume {
+        Session::open_begun(cli, forward.yes, "resume")?
+    } else {
+        Session::open(cli, forward.yes)?
+    };
     let direction = session.cursor.direction();
-    if resume && session.cursor.begun().is_none() {
-        return Err(Problem::refused(format!(
-            "error: found no migration in {}, expected one to resume\n  hint: type `regmig run` to begin one",
-            session.configured.store.display()
-        )));
-    }
     if let (Direction::Back(to), false) = (direction, resume) {
         return Err(Problem::refused(format!(
             "error: a rollback to `{to}` is under way; forward is refused until it has ended\n  hint: type `{}`",

@@ -16,13 +16,7 @@ use crate::render;
 use crate::session::Session;
 
 pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<Code, Problem> {
-    let mut session = Session::open(cli, yes)?;
-    if session.cursor.begun().is_none() {
-        return Err(Problem::refused(format!(
-            "error: found no migration in {}, expected one to roll back\n  hint: nothing has been touched",
-            session.configured.store.display()
-        )));
-    }
+    let mut session = Session::open_begun(cli, yes, "roll back")?;
     if let Direction::Back(under_way) = session.cursor.direction()
         && under_way != to
     {

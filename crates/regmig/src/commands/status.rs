@@ -70,7 +70,13 @@ async fn see(world: &World, machine: Machine) -> Seen {
         let containers = match world.observe(&Query::Containers { machine }).await {
             Ok(Answer::Containers(containers)) => Ok(containers),
             Ok(other) => Err(format!("{other:?}")),
-            Err(error) => Err(error.chain().join(": ")),
+            Err(error) => {
+                // What was being asked, and where, goes without saying.
+                let asked = format!("{machine}: ");
+                let mut chain = error.chain();
+                chain.retain(|message| !message.starts_with(&asked));
+                Err(chain.join(": "))
+            }
         };
         let redis = match world.observe(&Query::Redis { machine }).await {
             Ok(Answer::Redis(redis)) => Some(*redis),
@@ -315,6 +321,23 @@ impl View<'_> {
         }
     }
 
+    /// The state where the way leads: the next one, or the target of a rollback.
+    fn next(&self) -> Option<State> {
+        match self.cursor.direction() {
+            Direction::Forward => self.state.next(),
+            Direction::Back(to) => Some(to),
+        }
+    }
+
+    /// The next state, where a step of it has begun: what the state promises may not hold any more.
+    fn half_entered(&self) -> Option<State> {
+        let next = self.state.next()?;
+        procedure::steps(self.configured.spec.strategy)
+            .iter()
+            .any(|step| step.enters == next && self.cursor.step(step.id).is_some())
+            .then_some(next)
+    }
+
     /// When the state was entered: when its last step was reached.
     fn since_ms(&self) -> Option<i64> {
         procedure::steps(self.configured.spec.strategy)
@@ -350,13 +373,13 @@ impl View<'_> {
     fn text(&self) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12} {value}\n"));
-        let id = self
-            .cursor
-            .begun()
-            .map_or("none has begun", |begun| begun.id.as_str());
+        let domain = &self.configured.spec.domain;
         line(
             "migration",
-            format!("{id}, of {}", self.configured.spec.domain),
+            match self.cursor.begun() {
+                Some(begun) => format!("{}, of {domain}", begun.id),
+                None => format!("none of {domain} has begun"),
+            },
         );
         let since = self
             .since_ms()
@@ -364,11 +387,22 @@ impl View<'_> {
         line("state", format!("{}{since}", self.state));
         line("", self.state.meaning().to_owned());
         line("direction", self.direction());
-        let writes = self
-            .state
-            .writes()
-            .map_or("nobody".to_owned(), |machine| machine.to_string());
-        line("writes", format!("{writes}, in this state"));
+        let writes = |state: State| {
+            state
+                .writes()
+                .map_or("nobody".to_owned(), |machine| machine.to_string())
+        };
+        line(
+            "writes",
+            match self.half_entered() {
+                Some(half) if half.writes() != self.state.writes() => format!(
+                    "{} or {}: `{half}` is half entered",
+                    writes(self.state),
+                    writes(half)
+                ),
+                _ => format!("{}, in this state", writes(self.state)),
+            },
+        );
         line(
             "process",
             if self.running {
@@ -388,6 +422,14 @@ impl View<'_> {
                 "failed"
             };
             line(word, format!("{step}: {}", failure.chain.join(": ")));
+            if let Some(effect) = &failure.effect {
+                let unknown = if failure.outcome_unknown {
+                    " (it may have taken place)"
+                } else {
+                    ""
+                };
+                line("while", format!("{effect}{unknown}"));
+            }
             if let Some(hint) = &failure.hint {
                 line("hint", hint.replace('\n', "\n             "));
             }
@@ -412,7 +454,7 @@ impl View<'_> {
             Some(Err(reason)) => line("quiet", format!("not known: {reason}")),
             None => {}
         }
-        if let Some(next) = self.state.next() {
+        if let Some(next) = self.next() {
             line("next", format!("{next}: {}", next.meaning()));
         }
         for (index, (command, why)) in self.commands().into_iter().enumerate() {
@@ -440,10 +482,11 @@ impl View<'_> {
             "rollback_to": match self.cursor.direction() { Direction::Forward => None, Direction::Back(to) => Some(to) },
             "stuck": self.cursor.is_stuck(),
             "writes": self.state.writes(),
+            "half_entered": self.half_entered(),
             "at_work": self.running,
             "step": self.cursor.in_progress().map(|(step, at)| json!({ "id": step, "started_ms": at })),
             "failure": failure,
-            "next": self.state.next(),
+            "next": self.next(),
             "commands": self.commands().into_iter().map(|(command, _)| command).collect::<Vec<_>>(),
             "now": self.truth.as_ref().map(Truth::json),
             "quiet": self.quiet.as_ref().and_then(|quiet| quiet.as_ref().ok()),

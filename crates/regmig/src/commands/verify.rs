@@ -19,7 +19,7 @@ use crate::session::Session;
 const NAMED: usize = 20;
 
 pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
-    let mut session = Session::open(cli, true)?;
+    let mut session = Session::open_begun(cli, true, "verify")?;
     let state = session
         .cursor
         .state(procedure::order(session.configured.spec.strategy));
@@ -47,22 +47,20 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
         .observe(&Query::CompareAnswers { sample: None })
         .await?;
     if let Answer::Compared(compared) = compared {
-        if session.cursor.begun().is_some() {
-            // Recorded, so that these questions are not taken for clients when source is to be quiet.
-            let event = Event::Probed {
-                from_ms: compared.from_ms,
-                to_ms: compared.to_ms,
-            };
-            let record = Record {
-                seq: session.cursor.next_seq(),
-                at_ms: compared.to_ms,
-                event,
-            };
-            session
-                .store
-                .append(&record)
-                .map_err(regmig_core::engine::EngineError::from)?;
-        }
+        // Recorded, so that these questions are not taken for clients when source is to be quiet.
+        let event = Event::Probed {
+            from_ms: compared.from_ms,
+            to_ms: compared.to_ms,
+        };
+        let record = Record {
+            seq: session.cursor.next_seq(),
+            at_ms: compared.to_ms,
+            event,
+        };
+        session
+            .store
+            .append(&record)
+            .map_err(regmig_core::engine::EngineError::from)?;
         render::say(&format!(
             "DNS: {} questions about {} users, {} answers differ.",
             compared.questions, compared.users, compared.different

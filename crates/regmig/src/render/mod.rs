@@ -74,10 +74,10 @@ pub(crate) fn time(ms: i64) -> String {
 
 /// A span as people read it.
 pub(crate) fn span(ms: i64) -> String {
+    let ms = ms.max(0);
     let seconds = ms / 1000;
     match seconds {
-        ..0 => "0 s".to_owned(),
-        0..10 => format!("{:.1} s", ms as f64 / 1000.0),
+        ..10 => format!("{:.1} s", ms as f64 / 1000.0),
         10..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
         _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn spans_read_well() {
-        assert_eq!(span(-5), "0 s");
+        assert_eq!(span(-5), "0.0 s");
         assert_eq!(span(240), "0.2 s");
         assert_eq!(span(61_000), "61 s");
         assert_eq!(span(600_000), "10 min");

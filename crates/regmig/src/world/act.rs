@@ -20,6 +20,7 @@ impl Act for World {
 impl World {
     async fn carry_out(&self, effect: &Effect) -> Result<Answer, PortError> {
         let spec = &self.spec;
+        self.ensure_lease().await?;
         match effect {
             Effect::Together(effects) => {
                 // All of them end before the first error is told: none may land later unnoticed.

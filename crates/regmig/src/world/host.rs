@@ -101,7 +101,8 @@ impl Site {
                 let images = self.docker.images().await?;
                 facts.images = images.into_iter().flat_map(|image| image.tags).collect();
             }
-            Err(error) => facts.docker_error = Some(error.chain().join(": ")),
+            // What was being asked goes without saying there.
+            Err(error) => facts.docker_error = error.chain().pop(),
         }
         Ok(facts)
     }

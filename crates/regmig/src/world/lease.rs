@@ -3,8 +3,8 @@
 //! A small file on each machine says who holds it and until when. It is
 //! renewed while the holder lives and taken over once it has run out.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
@@ -38,10 +38,16 @@ else
   mv -T -- "$file.new" "$file"
 fi"#;
 
+/// What is known of a lease that was taken.
+pub(super) struct Held {
+    holder: String,
+    /// Until when it is ours on both machines, by this machine's clock, at the least.
+    until: Instant,
+}
+
 /// A lease on both machines, renewed in the background until it is given back.
 pub(crate) struct Lease {
     world: Arc<World>,
-    holder: String,
     renewal: JoinHandle<()>,
 }
 
@@ -52,41 +58,72 @@ impl Lease {
     ///
     /// Refused where somebody else holds it, with who that is.
     pub(crate) async fn take(world: Arc<World>, holder: String) -> Result<Self, PortError> {
-        for machine in Machine::BOTH {
-            world.site(machine).lease("take", &holder).await?;
-        }
+        world.renew_lease(&holder).await?;
         let renewal = tokio::spawn({
-            let (world, holder) = (Arc::clone(&world), holder.clone());
+            let world = Arc::clone(&world);
             async move {
                 loop {
                     tokio::time::sleep(Duration::from_secs(SECONDS / 3)).await;
-                    for machine in Machine::BOTH {
-                        if let Err(error) = world.site(machine).lease("renew", &holder).await {
-                            tracing::warn!(%machine, error = error.chain().join(": "), "the lease was not renewed");
-                        }
+                    if let Err(error) = world.renew_lease(&holder).await {
+                        tracing::warn!(
+                            error = error.chain().join(": "),
+                            "the lease was not renewed"
+                        );
                     }
                 }
             }
         });
-        Ok(Self {
-            world,
-            holder,
-            renewal,
-        })
+        Ok(Self { world, renewal })
     }
 
     /// Gives the lease back. A process that is killed does not: its lease runs out.
     pub(crate) async fn release(self) {
         self.renewal.abort();
+        let Some(held) = self.world.lease().take() else {
+            return;
+        };
         for machine in Machine::BOTH {
             if let Err(error) = self
                 .world
                 .site(machine)
-                .lease("release", &self.holder)
+                .lease("release", &held.holder)
                 .await
             {
                 tracing::warn!(%machine, error = error.chain().join(": "), "the lease was not given back; it runs out");
             }
+        }
+    }
+}
+
+impl World {
+    fn lease(&self) -> MutexGuard<'_, Option<Held>> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn renew_lease(&self, holder: &str) -> Result<(), PortError> {
+        let until = Instant::now() + Duration::from_secs(SECONDS);
+        let of = |machine| self.site(machine).lease("take", holder);
+        let (source, dest) = futures::future::join(of(Machine::Source), of(Machine::Dest)).await;
+        source.and(dest)?;
+        *self.lease() = Some(Held {
+            holder: holder.to_owned(),
+            until,
+        });
+        Ok(())
+    }
+
+    /// Nothing is changed on a machine while somebody else may have taken the lease there.
+    pub(super) async fn ensure_lease(&self) -> Result<(), PortError> {
+        let run_out = self
+            .lease()
+            .as_ref()
+            .filter(|held| held.until < Instant::now())
+            .map(|held| held.holder.clone());
+        match run_out {
+            None => Ok(()),
+            Some(holder) => self.renew_lease(&holder).await.map_err(|error| {
+                PortError::not_sent("the lease on the machines has run out", error)
+            }),
         }
     }
 }

@@ -14,7 +14,7 @@ mod served;
 mod site;
 mod tunnel;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
@@ -34,6 +34,7 @@ pub(crate) struct World {
     trust: TlsTrust,
     trust_pem: String,
     progress: Arc<dyn Progress>,
+    lease: Mutex<Option<lease::Held>>,
 }
 
 impl World {
@@ -62,6 +63,7 @@ impl World {
             trust,
             trust_pem,
             progress,
+            lease: Mutex::new(None),
         })
     }
 

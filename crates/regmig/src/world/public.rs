@@ -68,8 +68,14 @@ impl World {
         )
         .await
         .map(|response| state(&response))
-        // A question that was asked twice does no harm.
-        .map_err(|error| PortError::not_sent(what, error))
+        .map_err(|error| match error {
+            // Asking again does not change a certificate.
+            HttpError::Tls(cause) if cause.is_about_the_certificate() => {
+                PortError::refused(what, cause)
+            }
+            // A question that was asked twice does no harm.
+            error => PortError::not_sent(what, error),
+        })
     }
 
     /// A GET to the register itself, behind nginx.

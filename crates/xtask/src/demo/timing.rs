@@ -22,7 +22,7 @@ pub struct StepTime {
 ///
 /// A step begins where the one before it ended, so that looking at the machines before the first effect counts as well; or,
 /// where regmig was not running then, when it was started: `started_ms` has those times.
-pub fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
+pub(super) fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
     let mut steps: Vec<StepTime> = Vec::new();
     let mut begun: Option<(&str, i64)> = None;
     let mut before_ms = i64::MIN;
@@ -56,10 +56,10 @@ pub fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
 }
 
 /// The cold window in ms: from the first effect of `cold/fence` until `proxy/canary` held.
-pub fn cold_window_ms(records: &[Record]) -> Option<u64> {
-    let fenced = records.iter().find(
-        |record| matches!(&record.event, Event::Acting { step, .. } if step == FENCE),
-    )?;
+pub(super) fn cold_window_ms(records: &[Record]) -> Option<u64> {
+    let fenced = records
+        .iter()
+        .find(|record| matches!(&record.event, Event::Acting { step, .. } if step == FENCE))?;
     let served = records.iter().find(|record| {
         record.seq > fenced.seq
             && matches!(&record.event, Event::Reached { step, .. } if step == CANARY)
@@ -68,7 +68,7 @@ pub fn cold_window_ms(records: &[Record]) -> Option<u64> {
 }
 
 /// The steps within the cold window.
-pub fn in_cold_window(steps: &[StepTime]) -> impl Iterator<Item = &str> {
+pub(super) fn in_cold_window(steps: &[StepTime]) -> impl Iterator<Item = &str> {
     steps
         .iter()
         .map(|step| step.id.as_str())
@@ -137,7 +137,10 @@ mod tests {
     #[test]
     fn a_step_takes_from_the_record_before_it_or_from_the_start_of_regmig() {
         let steps = steps(&window(), &[500, 8000]);
-        let times: Vec<_> = steps.iter().map(|step| (step.id.as_str(), step.ms)).collect();
+        let times: Vec<_> = steps
+            .iter()
+            .map(|step| (step.id.as_str(), step.ms))
+            .collect();
         assert_eq!(
             times,
             [
@@ -161,6 +164,12 @@ mod tests {
             [1000, reached("a/b")],
         ]));
         let steps = steps(&records, &[50]);
-        assert_eq!(steps, [StepTime { id: "a/b".to_owned(), ms: 850 + 100 }]);
+        assert_eq!(
+            steps,
+            [StepTime {
+                id: "a/b".to_owned(),
+                ms: 850 + 100
+            }]
+        );
     }
 }

@@ -41,7 +41,9 @@ impl Traffic {
         written.map_err(DemoError::file("write", &key))?;
         let said = said(folder);
         let output = File::create(&said).map_err(DemoError::file("write", &said))?;
-        let errors = output.try_clone().map_err(DemoError::file("write", &said))?;
+        let errors = output
+            .try_clone()
+            .map_err(DemoError::file("write", &said))?;
         let mut command = Command::new(path()?);
         command
             .args(["run", "--target", &https(&lab.source)])
@@ -79,7 +81,11 @@ impl Traffic {
             return Err(DemoError::TrafficEnded { status, said });
         }
         let log = log(&self.folder);
-        let text = fs::read_to_string(&log).map_err(DemoError::file("read", &log))?;
+        // It is not there until the first event.
+        let text = match fs::read_to_string(&log) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            read => read.map_err(DemoError::file("read", &log))?,
+        };
         Ok(text.matches("\"event\":\"ack\"").count())
     }
 
@@ -101,7 +107,12 @@ impl Traffic {
 }
 
 /// Asks one machine for every acknowledged user, and returns all figures of the traffic.
-pub(super) fn judge(lab: &Lab, folder: &Path, name: &str, at: &Endpoint) -> Result<Value, DemoError> {
+pub(super) fn judge(
+    lab: &Lab,
+    folder: &Path,
+    name: &str,
+    at: &Endpoint,
+) -> Result<Value, DemoError> {
     let (audit, figures) = (folder.join("audit.json"), folder.join("traffic.json"));
     let asked = Program::new(path()?)
         .args(["audit", "--host", &lab.register_host])
@@ -111,7 +122,11 @@ pub(super) fn judge(lab: &Lab, folder: &Path, name: &str, at: &Endpoint) -> Resu
         .args(["--json".into(), audit.clone().into_os_string()])
         .limit(AUDIT_LIMIT);
     let output = asked.run()?;
-    if !output.status.code().is_some_and(|code| VERDICTS.contains(&code)) {
+    if !output
+        .status
+        .code()
+        .is_some_and(|code| VERDICTS.contains(&code))
+    {
         return Err(DemoError::Program(ProgramError::Failed {
             command: asked.line(),
             status: output.status,
@@ -119,7 +134,11 @@ pub(super) fn judge(lab: &Lab, folder: &Path, name: &str, at: &Endpoint) -> Resu
         }));
     }
     Program::new(path()?)
-        .args(["report".into(), "--log".into(), log(folder).into_os_string()])
+        .args([
+            "report".into(),
+            "--log".into(),
+            log(folder).into_os_string(),
+        ])
         .args(["--audit".into(), audit.into_os_string()])
         .args(["--json".into(), figures.clone().into_os_string()])
         .done()?;
@@ -145,12 +164,4 @@ fn said(folder: &Path) -> PathBuf {
 
 fn stop_file(folder: &Path) -> PathBuf {
     folder.join("traffic.stop")
-}
-
-/// An [`io::Error`] that tells nothing of where it came from is of no use, hence the folder's name with it.
-pub(super) fn fresh(folder: &Path) -> io::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    fs::create_dir_all(folder)
 }

@@ -1,4 +1,6 @@
 //! Pages of `docs/` that are made from the code, so that they cannot say anything else.
+//!
+//! The tests of this crate hold the pages that people write against the code as well.
 
 mod cli;
 mod exit_codes;

@@ -88,8 +88,8 @@ fn steps() -> &'static [ProcedureStep] {
 
 fn section(page: &mut String, state: State) {
     page.push_str(&format!(
-        "\n### {state}\n\n{}. Writes are accepted by {}.\n",
-        capital(state.meaning()),
+        "\n### {state}\n\nTrue here: {}. Writes are accepted by {}.\n",
+        state.meaning(),
         writes(state)
     ));
     if state.asks_first() {
@@ -160,11 +160,4 @@ fn reach(from: State) -> (Option<State>, Option<&'static str>) {
         }
     }
     (None, obstacle)
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }

@@ -11,7 +11,8 @@ const INTRODUCTION: &str = "\
 The command line, as `regmig --help` and `regmig VERB --help` print it.
 
 `-c` names the configuration. The folder with the journal lies beside it: `regmig.toml` goes
-with `regmig.state`. `--store` names another folder. Both options can stand before and after the verb.
+with `regmig.state`. `--store` names another folder. Every verb takes both, before or after its name;
+they are shown once, below.
 
 A state is one of those in [the procedure](procedure.md). Exit codes are listed in
 [exit-codes.md](exit-codes.md).
@@ -29,11 +30,12 @@ pub(super) fn page() -> String {
     section(&mut page, "regmig", command.clone());
     for verb in command.get_subcommands() {
         if verb.get_name() != "help" {
-            section(
-                &mut page,
-                &format!("regmig {}", verb.get_name()),
-                verb.clone(),
-            );
+            // Options that every verb has are shown once.
+            let own = verb.clone().mut_args(|arg| {
+                let everywhere = arg.is_global_set() || arg.get_id() == "help";
+                arg.hide(everywhere)
+            });
+            section(&mut page, &format!("regmig {}", verb.get_name()), own);
         }
     }
     page

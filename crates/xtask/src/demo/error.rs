@@ -1,0 +1,87 @@
+//! Why a demo could not be carried through.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use crate::lab::LabError;
+use crate::operator::OperatorError;
+use crate::program::ProgramError;
+
+/// Why a demo could not be carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The lab is not there.
+    #[error("the lab cannot be had")]
+    Lab(#[from] LabError),
+    /// The operator's files could not be written.
+    #[error("the operator's files cannot be made")]
+    Operator(#[from] OperatorError),
+    /// regmig and regmig-traffic could not be built.
+    #[error("regmig and regmig-traffic cannot be built")]
+    Build(#[source] ProgramError),
+    /// A program did not do what it was started for.
+    #[error("a program of the demo failed")]
+    Program(#[from] ProgramError),
+    /// The system does not tell where this program is.
+    #[error("cannot find the programs that were built")]
+    Here(#[source] io::Error),
+    /// A file could not be read or written.
+    #[error("cannot {verb} {}", path.display())]
+    File {
+        /// What was tried.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something is not the JSON that was expected.
+    #[error("cannot understand {what}")]
+    Json {
+        /// What.
+        what: &'static str,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// The clients could not be started or followed.
+    #[error("cannot follow regmig-traffic")]
+    Traffic(#[source] io::Error),
+    /// The clients ended before they were told to.
+    #[error("regmig-traffic ended by itself with {status}: {said}")]
+    TrafficEnded {
+        /// How.
+        status: ExitStatus,
+        /// What it said.
+        said: String,
+    },
+    /// The register acknowledges nothing.
+    #[error("no write was acknowledged within {seconds} s; see {}", log.display())]
+    NoAcknowledgement {
+        /// How long was waited.
+        seconds: u64,
+        /// What the clients saw.
+        log: PathBuf,
+    },
+    /// What was shown is not what should have been.
+    #[error("found {found}; expected {expected}")]
+    Verdict {
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+impl DemoError {
+    /// Makes an error about a file out of the system's.
+    pub(super) fn file(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { verb, path, source }
+    }
+
+    /// Makes an error about something that is not the JSON expected.
+    pub(super) fn json(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Self::Json { what, source }
+    }
+}

@@ -1,0 +1,178 @@
+//! All tests: what needs nothing but this workspace, then what needs the lab.
+
+mod error;
+mod targets;
+
+use std::ffi::OsString;
+use std::time::Instant;
+
+use crate::clock::{millis, span};
+use crate::demo::{Demo, Report, Stage};
+use crate::deps;
+use crate::lab::{self, LabConfig};
+use crate::program::Program;
+use crate::say::{print, say};
+use crate::table::columns;
+use crate::workspace::cargo;
+
+pub use error::SuiteError;
+
+/// The package of whole-program tests.
+const PACKAGE: &str = "regmig-tests";
+
+/// The feature without which tests that need a lab are left out.
+const FEATURE: &str = "lab";
+
+/// Writes per second in the demo.
+const RATE: f64 = 20.0;
+
+/// Which tests to run, and on which lab.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    /// Whether to run what needs no lab.
+    pub hermetic: bool,
+    /// Whether to run what needs one.
+    pub on_lab: bool,
+    /// The lab.
+    pub lab: LabConfig,
+}
+
+/// What was done, with times.
+#[derive(Debug, Default)]
+struct Done {
+    stages: Vec<Stage>,
+}
+
+impl Suite {
+    /// Runs the tests and shows where time went; ends with the first part that fails.
+    ///
+    /// # Errors
+    ///
+    /// When a part fails; the error names its command.
+    pub fn run(&self) -> Result<(), SuiteError> {
+        let begun = Instant::now();
+        let mut done = Done::default();
+        let result = self.parts(&mut done);
+        let mut rows: Vec<[String; 2]> = done
+            .stages
+            .into_iter()
+            .map(|stage| [stage.name, span(stage.ms)])
+            .collect();
+        rows.push(["all".to_owned(), span(millis(begun.elapsed()))]);
+        print(format_args!(
+            "\nWhere time went\n{}",
+            columns(&rows).trim_end()
+        ));
+        result
+    }
+
+    fn parts(&self, done: &mut Done) -> Result<(), SuiteError> {
+        done.part("what this machine needs", || {
+            std::fs::create_dir_all(&self.lab.folder).map_err(|source| SuiteError::Folder {
+                path: self.lab.folder.clone(),
+                source,
+            })?;
+            deps::ensure(&self.lab.folder, false)?;
+            Ok(deps::ensure_for_tests()?)
+        })?;
+        if self.hermetic {
+            hermetic(done)?;
+        }
+        if self.on_lab {
+            self.with_lab(done)?;
+        }
+        Ok(())
+    }
+
+    /// What needs a lab: whole-program tests one after another, and the demo.
+    fn with_lab(&self, done: &mut Done) -> Result<(), SuiteError> {
+        let [a, b, c] = self.lab.subnet;
+        let all = cargo("build").args(["--workspace"]);
+        done.command("programs", &all)?;
+        done.part("lab", || Ok(lab::up(&self.lab).map(drop)?))?;
+        done.part("tests of the lab's stand-ins", || {
+            print(lab::selftest(&self.lab)?);
+            Ok(())
+        })?;
+        for target in targets::of(PACKAGE, FEATURE)? {
+            let test = Program::new("env")
+                .args([format!("REGMIG_LAB={}", self.lab.name)])
+                .args([format!("REGMIG_LAB_SUBNET={a}.{b}.{c}")])
+                .args(cargo("test").words())
+                // The whole workspace, so that its dependencies have the same features as before.
+                .args(["--workspace", "--no-fail-fast"])
+                .args(["--features".to_owned(), format!("{PACKAGE}/{FEATURE}")])
+                .args(["--test", &target, "--", "--test-threads=1"]);
+            done.command(&format!("tests on the lab: {target}"), &test)?;
+        }
+        done.part("demo", || self.demo())
+    }
+
+    /// The demo, judged by the report that it leaves.
+    fn demo(&self) -> Result<(), SuiteError> {
+        let demo = Demo {
+            lab: self.lab.clone(),
+            rate: RATE,
+            keep: false,
+        };
+        let path = self.lab.folder.join("demo-report.json");
+        let report = demo.run()?;
+        report.write(&path)?;
+        print(report.tables().trim_end());
+        Ok(Report::read(&path)?.verdict()?)
+    }
+}
+
+/// What needs nothing but this workspace and programs from Debian.
+fn hermetic(done: &mut Done) -> Result<(), SuiteError> {
+    let format = cargo("fmt").args(["--all", "--check"]);
+    done.command("format", &format)?;
+    let lints = cargo("clippy")
+        .args(["--workspace", "--all-targets"])
+        .args(["--features".to_owned(), format!("{PACKAGE}/{FEATURE}")])
+        .args(["--", "-D", "warnings"]);
+    done.command("lints", &lints)?;
+    let docs = Program::new("env")
+        .args(["RUSTDOCFLAGS=-D warnings"])
+        .args(cargo("doc").words())
+        .args(["--workspace", "--no-deps", "--document-private-items"]);
+    done.command("documentation of the code", &docs)?;
+    let here = std::env::current_exe().map_or(OsString::from("xtask"), Into::into);
+    let pages = Program::new(here).args(["docs", "--check"]);
+    done.command("generated pages", &pages)?;
+    let tests = cargo("test").args(["--workspace", "--no-fail-fast"]);
+    done.command("tests without a lab", &tests)
+}
+
+impl Done {
+    /// Runs a command on this process's own output.
+    fn command(&mut self, name: &str, program: &Program) -> Result<(), SuiteError> {
+        self.part(name, || {
+            say(format_args!("$ {}", program.line()));
+            let status = program.interactive()?;
+            if status.success() {
+                return Ok(());
+            }
+            Err(SuiteError::Failed {
+                command: program.line(),
+                status,
+            })
+        })
+    }
+
+    fn part(
+        &mut self,
+        name: &str,
+        what: impl FnOnce() -> Result<(), SuiteError>,
+    ) -> Result<(), SuiteError> {
+        say(format_args!("\n=== {name}"));
+        let begun = Instant::now();
+        let result = what();
+        let failed = if result.is_err() { ": FAILED" } else { "" };
+        self.stages.push(Stage {
+            name: format!("{name}{failed}"),
+            ms: millis(begun.elapsed()),
+        });
+        result
+    }
+}

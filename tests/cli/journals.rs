@@ -1,0 +1,283 @@
+//! What people read of a migration that was left in the middle, from its journal alone.
+
+use insta::assert_snapshot;
+
+use crate::folder::Folder;
+
+/// `status`, without looking at any machine.
+fn status(journal: &str) -> String {
+    Folder::with_journal(journal)
+        .regmig(["status", "--offline"])
+        .text()
+}
+
+#[test]
+fn killed_during_a_step() {
+    assert_snapshot!(status("killed"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        linked, since 2026-11-22 01:00:06
+             keys made for this migration are installed and proven in both directions
+direction    forward
+writes       source, in this state
+process      no regmig is at work
+step         warm/passes, started 2026-11-22 01:00:06
+next         warm: the bulk of the data is on dest
+type         regmig resume                      goes on, to `warm` first
+             regmig status                      shows this again
+             regmig rollback --to start         returns to `start`
+"#);
+}
+
+#[test]
+fn halted_at_a_step() {
+    assert_snapshot!(status("halted"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        linked, since 2026-11-22 01:00:06
+             keys made for this migration are installed and proven in both directions
+direction    forward
+writes       source, in this state
+process      no regmig is at work
+step         warm/passes, started 2026-11-22 01:00:06
+failed       warm/passes: rsync of source's data on dest: it ended with status 11: rsync: write failed on "/var/pryv/reg-master/redis/data/dump.rdb": No space left on device (28)
+hint         make room in /var/pryv on dest
+next         warm: the bulk of the data is on dest
+type         regmig resume                      goes on, to `warm` first
+             regmig status                      shows this again
+             regmig rollback --to start         returns to `start`
+"#);
+}
+
+#[test]
+fn halted_in_the_cold_window_with_an_unknown_outcome() {
+    assert_snapshot!(status("outcome-unknown"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        warm, since 2026-11-22 01:00:11
+             the bulk of the data is on dest
+direction    forward
+writes       source, in this state
+process      no regmig is at work
+step         cold/stop, started 2026-11-22 01:01:12
+failed       cold/stop: source: Redis SHUTDOWN SAVE: the connection was lost after the request was sent: timed out
+next         cold: writes are fenced on source and its last write is accounted for
+type         regmig resume                      goes on, to `cold` first
+             regmig status                      shows this again
+             regmig rollback --to warm          returns to `warm`
+"#);
+}
+
+#[test]
+fn rolling_back() {
+    assert_snapshot!(status("rolling-back"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        backup, since 2026-11-22 01:00:03
+             a verified copy of source's Redis data exists
+direction    back to start
+writes       source, in this state
+process      no regmig is at work
+step         linked/keys, started 2026-11-22 01:00:03
+next         linked: keys made for this migration are installed and proven in both directions
+type         regmig resume                      goes on with the rollback to `start`
+"#);
+}
+
+#[test]
+fn stuck() {
+    assert_snapshot!(status("stuck"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        backup, since 2026-11-22 01:00:03
+             a verified copy of source's Redis data exists
+direction    back to start
+writes       source, in this state
+process      no regmig is at work
+step         linked/keys, started 2026-11-22 01:00:03
+STUCK        linked/keys: removing /var/pryv/.regmig/tunnel on source: it ended with status 1: rm: cannot remove '/var/pryv/.regmig/tunnel/key': Operation not permitted
+next         linked: keys made for this migration are installed and proven in both directions
+type         regmig resume                      goes on with the rollback to `start`
+"#);
+}
+
+#[test]
+fn rolled_back() {
+    assert_snapshot!(status("rolled-back"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        start
+             nothing has been touched
+direction    forward
+writes       source, in this state
+process      no regmig is at work
+next         launched: dest's stack was launched, found healthy and stopped; its data is set aside
+type         regmig resume                      goes on, to `launched` first
+             regmig status                      shows this again
+"#);
+}
+
+#[test]
+fn finalized() {
+    assert_snapshot!(status("finalized"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        finalized, since 2026-11-23 01:33:27
+             nothing of the migration is left but the backup; source is retired
+direction    forward
+writes       dest, in this state
+process      no regmig is at work
+type         regmig status                      shows this again
+"#);
+}
+
+#[test]
+fn a_last_line_that_was_not_written_to_its_end_does_not_count() {
+    let folder = Folder::with_journal("torn");
+    let said = folder.regmig(["journal"]);
+    assert_eq!(said.code, Some(0));
+    assert_snapshot!(said.err, @r#"
+note: 128 bytes of a torn last record follow
+"#);
+    assert_eq!(
+        said.out.lines().count() + 1,
+        Folder::with_journal("killed").regmig(["journal"]).out.lines().count()
+    );
+    assert_snapshot!(folder.regmig(["status", "--offline"]).text(), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        linked, since 2026-11-22 01:00:06
+             keys made for this migration are installed and proven in both directions
+direction    forward
+writes       source, in this state
+process      no regmig is at work
+step         warm/passes, started 2026-11-22 01:00:06
+next         warm: the bulk of the data is on dest
+type         regmig resume                      goes on, to `warm` first
+             regmig status                      shows this again
+             regmig rollback --to start         returns to `start`
+"#);
+}
+
+#[test]
+fn a_damaged_line_is_named_by_its_number() {
+    let folder = Folder::with_journal("damaged");
+    let said = folder.regmig(["status", "--offline"]);
+    assert_snapshot!(said.text(), @r#"
+exit 1
+--- stderr
+error: [folder]/regmig.state/journal.jsonl, line 14 (byte 5210): its hash does not follow from the line before: it, or that one, was changed; the lines before it are sound
+"#);
+    for words in [
+        ["journal"].as_slice(),
+        &["resume", "--yes"],
+        &["rollback", "--to", "start", "--yes"],
+        &["verify"],
+        &["check"],
+        &["run", "--yes"],
+    ] {
+        let same = folder.regmig(words.iter().copied());
+        assert_eq!((same.code, &same.err), (Some(1), &said.err), "{words:?}");
+    }
+}
+
+#[test]
+fn a_journal_of_a_regmig_to_come_is_left_alone() {
+    let folder = Folder::with_journal("newer-format");
+    let said = folder.regmig(["status", "--offline"]);
+    assert_snapshot!(said.text(), @r#"
+exit 1
+--- stderr
+error: [folder]/regmig.state/journal.jsonl is a journal of format 2; this regmig reads formats up to 1: use the one that wrote it, or a newer one
+"#);
+    let same = folder.regmig(["resume", "--yes"]);
+    assert_eq!((same.code, &same.err), (Some(1), &said.err));
+}
+
+#[test]
+fn a_story_that_cannot_be_true() {
+    assert_snapshot!(status("nonsense"), @r#"
+exit 1
+--- stderr
+error: the journal in [folder]/regmig.state makes no sense: record 2 of the journal: step launched/preflight reached twice
+  hint: nothing was done; keep the folder, it is the evidence
+"#);
+}
+
+#[test]
+fn status_for_scripts() {
+    for journal in ["killed", "halted", "rolling-back", "stuck", "finalized"] {
+        let said = Folder::with_journal(journal).regmig(["status", "--offline", "--json"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let value: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        assert_snapshot!(format!("status_{journal}"), pretty);
+    }
+}
+
+#[test]
+fn the_whole_story() {
+    for journal in ["stuck", "finalized"] {
+        let said = Folder::with_journal(journal).regmig(["journal"]);
+        assert_snapshot!(format!("journal_{journal}"), said.text());
+    }
+}
+
+#[test]
+fn journal_for_scripts_is_every_record_with_its_pre_images() {
+    let said = Folder::with_journal("killed").regmig(["journal", "--json"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let records: Vec<serde_json::Value> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (seq, record) in records.iter().enumerate() {
+        assert_eq!(record["seq"], seq);
+    }
+    let published = records
+        .iter()
+        .find(|record| record["event"] == "started" && record["step"] == "launched/publish-redis");
+    let was = &published.unwrap()["before"]["was"]["content"];
+    assert_eq!(was, "services:\n  redis:\n    image: redis\n");
+}
+
+#[test]
+fn another_configuration_than_the_one_it_began_with_is_refused() {
+    let folder = Folder::with_journal("halted");
+    let said = folder.regmig(["resume", "--yes"]);
+    assert_snapshot!(said.text(), @r#"
+exit 3
+--- stderr
+error: [folder]/regmig.toml is not what migration 20261122-0a1b began with: found digest 32d1a41a9c17, expected 5ec0ffee5ec0
+  dest.reach.ssh.identity: was "/home/ops/.ssh/id_ed25519", is "[folder]/id_ed25519"
+  dest.reach.ssh.known_hosts: was "/home/ops/.ssh/known_hosts", is "[folder]/known_hosts"
+  nameservers.after: was [{"name":"dns1.register.test","addresses":["192.0.2.20"]},{"name":"dns2.register.test","addresses":["192.0.2.20"]}], is [{"name":"dns1.register.test","addresses":["192.0.2.20"]}]
+  nameservers.before: was [{"name":"dns1.register.test","addresses":["192.0.2.10"]},{"name":"dns2.register.test","addresses":["192.0.2.10"]}], is [{"name":"dns1.register.test","addresses":["192.0.2.10"]}]
+  proxy.trust: was "/home/ops/regmig/ca.pem", is "[folder]/ca.pem"
+  proxy.trust_sha256: was "7e577e577e577e577e577e577e577e577e577e577e577e577e577e577e577e57", is "6d5b14a7986d22fb3719e2dde6f620e3e22c0dfd80f9b16f83164d50dface5ac"
+  source.reach.ssh.identity: was "/home/ops/.ssh/id_ed25519", is "[folder]/id_ed25519"
+  source.reach.ssh.known_hosts: was "/home/ops/.ssh/known_hosts", is "[folder]/known_hosts"
+  hint: change it back and type the command again, or roll back to `start` with the former one; a migration keeps the configuration it began with
+"#);
+    let same = folder.regmig(["rollback", "--to", "start", "--yes"]);
+    assert_eq!((same.code, &same.err), (Some(3), &said.err));
+}
+
+#[test]
+fn check_is_for_before_a_migration() {
+    assert_snapshot!(Folder::with_journal("killed").regmig(["check"]).text(), @r#"
+exit 3
+--- stderr
+error: `check` looks at machines before a migration, and one is under way
+  hint: type `regmig status`
+"#);
+}

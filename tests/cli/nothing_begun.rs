@@ -1,0 +1,61 @@
+//! Commands about a migration where none has begun.
+
+use insta::assert_snapshot;
+
+use crate::folder::Folder;
+
+#[test]
+fn status_says_that_none_has_begun_and_how_to_begin() {
+    let folder = Folder::configured();
+    assert_snapshot!(folder.regmig(["status", "--offline"]).text(), @r#"
+exit 0
+--- stdout
+migration    none has begun, of register.test
+state        start
+             nothing has been touched
+direction    forward
+writes       source, in this state
+process      no regmig is at work
+next         launched: dest's stack was launched, found healthy and stopped; its data is set aside
+type         regmig check                       looks at both machines
+             regmig run                         begins the migration
+"#);
+    assert_snapshot!(folder.regmig(["status", "--offline", "--json"]).text(), @r#"
+exit 0
+--- stdout
+{"format":1,"migration":null,"domain":"register.test","state":"start","since_ms":null,"direction":"forward","rollback_to":null,"stuck":false,"writes":"source","at_work":false,"step":null,"failure":null,"next":"launched","commands":["regmig check","regmig run"],"now":null,"quiet":null}
+"#);
+}
+
+#[test]
+fn the_journal_is_empty() {
+    assert_snapshot!(Folder::configured().regmig(["journal"]).text(), @r#"
+exit 0
+"#);
+}
+
+#[test]
+fn there_is_nothing_to_resume_roll_back_or_verify() {
+    let folder = Folder::configured();
+    let before = folder.names();
+    assert_snapshot!(folder.regmig(["resume"]).text(), @r#"
+exit 3
+--- stderr
+error: found no migration in [folder]/regmig.state, expected one to resume
+  hint: nothing has been touched; `regmig run` begins one
+"#);
+    assert_snapshot!(folder.regmig(["rollback", "--to", "start", "--yes"]).text(), @r#"
+exit 3
+--- stderr
+error: found no migration in [folder]/regmig.state, expected one to roll back
+  hint: nothing has been touched; `regmig run` begins one
+"#);
+    assert_snapshot!(folder.regmig(["verify"]).text(), @r#"
+exit 3
+--- stderr
+error: found no migration in [folder]/regmig.state, expected one to verify
+  hint: nothing has been touched; `regmig run` begins one
+"#);
+    // Not even an empty store is left, which would look as if something had begun.
+    assert_eq!(folder.names(), before);
+}

@@ -1,0 +1,11 @@
+//! Kills, reboots and rollbacks of whole migrations, on the lab and under traffic.
+//!
+//! Every test prints its seed; `REGMIG_TEST_SEED` gives another. `REGMIG_TEST_LONG=1` tries more states.
+
+mod edges;
+mod folders;
+mod forward;
+mod instants;
+mod local;
+mod reboots;
+mod rollbacks;

@@ -1,0 +1,187 @@
+//! Clients of the register, and their verdict.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use xtask::lab::Machine;
+
+use super::child::Running;
+use super::rig::Rig;
+use super::trouble::{Tried, Trouble};
+use crate::program;
+
+/// Writes per second: enough that every instant of a migration has one under way.
+const RATE: &str = "20";
+
+/// Reads and DNS questions per second.
+const OTHER_RATE: &str = "3";
+
+/// How long the clients may take to end once they are told to.
+const END_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long asking one machine for every user may take.
+const AUDIT_LIMIT: Duration = Duration::from_secs(120);
+
+/// Clients that register users through source's public address, or wherever the domain's name servers say.
+#[derive(Debug)]
+pub struct Traffic<'r> {
+    rig: &'r Rig,
+    log: PathBuf,
+    clients: Option<Running>,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audit {
+    /// How many writes were acknowledged.
+    pub acknowledged: u64,
+    /// How many of them the machine has lost.
+    pub lost: u64,
+    /// How many could not be asked for.
+    pub unknown: u64,
+}
+
+impl<'r> Traffic<'r> {
+    /// Starts clients that ask the parent zone where the platform is, as those of real platforms do.
+    ///
+    /// They follow the name servers to dest, so that source grows quiet.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be started, or source acknowledges nothing.
+    pub fn start(rig: &'r Rig) -> Tried<Self> {
+        let lab = &rig.lab;
+        let log = rig.folder.join("traffic.log");
+        let mut command = Command::new(program("regmig-traffic"));
+        command
+            .args(["run", "--host", &lab.register_host, "--ca"])
+            .arg(&lab.ca)
+            .args(["--key-file", "register.key", "--rate", RATE])
+            .args(["--reads-rate", OTHER_RATE, "--dns-rate", OTHER_RATE])
+            .args(["--target", &format!("{}:443", lab.source.address)])
+            .args(["--follow-parent", &format!("{}:53", lab.parent.address)])
+            .arg("--log")
+            .arg(&log)
+            .current_dir(&rig.config.folder);
+        let clients = Running::start("regmig-traffic run", &mut command, &rig.log("traffic"))?;
+        let mut traffic = Self {
+            rig,
+            log,
+            clients: Some(clients),
+        };
+        traffic.wait_for_acknowledgements(5)?;
+        Ok(traffic)
+    }
+
+    /// How many writes have been acknowledged until now.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn acknowledged(&self) -> Tried<usize> {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|event| event.get("event").and_then(Value::as_str) == Some("ack"))
+            .count())
+    }
+
+    /// Waits until so many more writes have been acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// When that takes longer than a minute, or the clients have ended.
+    pub fn wait_for_acknowledgements(&mut self, more: usize) -> Tried<()> {
+        let wanted = self.acknowledged()?.saturating_add(more);
+        for _ in 0..600 {
+            if self.acknowledged()? >= wanted {
+                return Ok(());
+            }
+            if let Some(clients) = &mut self.clients
+                && clients.has_ended()?
+            {
+                return Err(Trouble::new(format!(
+                    "the clients have ended:\n{}",
+                    clients.said()?
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err(Trouble::new(format!(
+            "{more} more writes were not acknowledged within a minute"
+        )))
+    }
+
+    /// Stops the clients.
+    ///
+    /// # Errors
+    ///
+    /// When they do not end well.
+    pub fn stop(&mut self) -> Tried<()> {
+        if let Some(mut clients) = self.clients.take() {
+            clients.signal(Signal::INT)?;
+            clients.wait(END_LIMIT)?.expect_code(0)?;
+        }
+        Ok(())
+    }
+
+    /// Asks a machine for every acknowledged user, while clients go on or after.
+    ///
+    /// # Errors
+    ///
+    /// When no verdict can be had.
+    pub fn audit(&self, machine: Machine) -> Tried<Audit> {
+        let lab = &self.rig.lab;
+        let json = self.rig.folder.join("audit.json");
+        let mut command = Command::new(program("regmig-traffic"));
+        command
+            .args(["audit", "--host", &lab.register_host, "--ca"])
+            .arg(&lab.ca)
+            .arg("--log")
+            .arg(&self.log)
+            .arg("--json")
+            .arg(&json)
+            .args([
+                "--at",
+                &format!("{machine}={}:443", lab.endpoint(machine).address),
+            ]);
+        let log = self.rig.log("audit");
+        let ended = Running::start("regmig-traffic audit", &mut command, &log)?.wait(AUDIT_LIMIT)?;
+        // 3 and 4 are verdicts too: the caller judges the figures.
+        if !matches!(ended.code, Some(0 | 3 | 4)) {
+            return Err(Trouble::new(format!("no verdict: {}", ended.said())));
+        }
+        let audit: Value = serde_json::from_slice(&std::fs::read(&json)?)?;
+        let figure = |name: &str| {
+            audit
+                .get(name)
+                .and_then(Value::as_u64)
+                .ok_or_else(|| Trouble::new(format!("the audit has no `{name}`: {audit}")))
+        };
+        Ok(Audit {
+            acknowledged: figure("acknowledged")?,
+            lost: figure("lost")?,
+            unknown: figure("unknown")?,
+        })
+    }
+
+    /// Insists that a machine has every acknowledged user.
+    ///
+    /// # Errors
+    ///
+    /// When one is lost, or could not be asked for.
+    pub fn expect_nothing_lost(&self, machine: Machine) -> Tried<Audit> {
+        let audit = self.audit(machine)?;
+        if (audit.lost, audit.unknown) != (0, 0) {
+            return Err(Trouble::new(format!(
+                "{machine} does not have every acknowledged user: {audit:?}; see {}",
+                self.rig.folder.display()
+            )));
+        }
+        Ok(audit)
+    }
+}
