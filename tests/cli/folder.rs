@@ -9,6 +9,9 @@ use regmig_tests::program;
 
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
 
+/// A certificate whose private key nobody has.
+const CA: &str = include_str!("given/ca.pem");
+
 /// A configuration whose machines are at addresses that nobody has.
 pub(crate) const CONFIG: &str = r#"[platform]
 domain = "register.test"
@@ -57,8 +60,7 @@ impl Folder {
         let key = folder.path().join("id_ed25519");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         folder.write("known_hosts", "192.0.2.10 ssh-ed25519 AAAA\n");
-        let own = rcgen::generate_simple_self_signed(["reg.register.test".to_owned()]).unwrap();
-        folder.write("ca.pem", &own.cert.pem());
+        folder.write("ca.pem", CA);
         folder
     }
 

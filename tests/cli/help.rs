@@ -11,7 +11,10 @@ fn help_of_every_verb() {
     for verb in [
         "init", "check", "plan", "run", "resume", "rollback", "status", "verify", "journal",
     ] {
-        assert_snapshot!(format!("help_{verb}"), folder.regmig([verb, "--help"]).text());
+        assert_snapshot!(
+            format!("help_{verb}"),
+            folder.regmig([verb, "--help"]).text()
+        );
     }
     assert!(folder.names().is_empty(), "{:?}", folder.names());
 }

@@ -10,7 +10,7 @@ fn status_says_that_none_has_begun_and_how_to_begin() {
     assert_snapshot!(folder.regmig(["status", "--offline"]).text(), @r#"
 exit 0
 --- stdout
-migration    none has begun, of register.test
+migration    none of register.test has begun
 state        start
              nothing has been touched
 direction    forward
@@ -23,7 +23,7 @@ type         regmig check                       looks at both machines
     assert_snapshot!(folder.regmig(["status", "--offline", "--json"]).text(), @r#"
 exit 0
 --- stdout
-{"format":1,"migration":null,"domain":"register.test","state":"start","since_ms":null,"direction":"forward","rollback_to":null,"stuck":false,"writes":"source","at_work":false,"step":null,"failure":null,"next":"launched","commands":["regmig check","regmig run"],"now":null,"quiet":null}
+{"format":1,"migration":null,"domain":"register.test","state":"start","since_ms":null,"direction":"forward","rollback_to":null,"stuck":false,"writes":"source","half_entered":null,"at_work":false,"step":null,"failure":null,"next":"launched","commands":["regmig check","regmig run"],"now":null,"quiet":null}
 "#);
 }
 

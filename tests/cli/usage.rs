@@ -67,7 +67,9 @@ For more information, try '--help'.
 #[test]
 fn no_configuration() {
     let folder = Folder::empty();
-    for verb in ["check", "plan", "run", "resume", "status", "verify", "journal"] {
+    for verb in [
+        "check", "plan", "run", "resume", "status", "verify", "journal",
+    ] {
         let said = folder.regmig([verb]);
         assert_eq!(said.code, Some(2), "{verb}: {}", said.err);
         assert_eq!(said.err, folder.regmig(["check"]).err, "{verb}");

@@ -20,7 +20,11 @@ const IN_THE_COLD_WINDOW: usize = 4;
 fn ten_instants(chance: &mut Chance) -> Tried<Vec<Instant>> {
     let order = steps();
     let cold = cold_window()?;
-    let others: Vec<&str> = order.iter().copied().filter(|step| !cold.contains(step)).collect();
+    let others: Vec<&str> = order
+        .iter()
+        .copied()
+        .filter(|step| !cold.contains(step))
+        .collect();
     let mut chosen = chance.some_of(&cold, IN_THE_COLD_WINDOW);
     chosen.extend(chance.some_of(&others, KILLS - IN_THE_COLD_WINDOW));
     chosen.sort_by_key(|step| order.iter().position(|id| id == step));
@@ -104,7 +108,10 @@ fn ten_kills_in_one_run() -> Tried<()> {
         let from = rig.journal().records()?.len();
         let regmig = rig.regmig([verb, "--yes"]).start()?;
         let died = instant.strike(&rig, regmig, from)?;
-        println!("kill {number} {:?} into {}: {died}", instant.after, instant.step);
+        println!(
+            "kill {number} {:?} into {}: {died}",
+            instant.after, instant.step
+        );
     }
     rig.regmig(["resume", "--yes"]).done()?;
     traffic.wait_for_acknowledgements(10)?;
@@ -122,7 +129,9 @@ fn ten_kills_in_one_run() -> Tried<()> {
 fn one_kill(seed: u64) -> Tried<Value> {
     let mut chance = Chance::new(seed);
     let step = chance.some_of(&steps(), 1);
-    let step = step.first().ok_or_else(|| Trouble::new("there are no steps"))?;
+    let step = step
+        .first()
+        .ok_or_else(|| Trouble::new("there are no steps"))?;
     let instant = Instant::in_step(step, &mut chance);
     let rig = Rig::new(&format!("one-kill-{seed}"))?;
     let before = Before::of(&rig)?;
@@ -130,7 +139,10 @@ fn one_kill(seed: u64) -> Tried<Value> {
     let sampler = Sampler::start(&rig)?;
     let regmig = rig.regmig(["run", "--yes"]).start()?;
     let died = instant.strike(&rig, regmig, 0)?;
-    println!("seed {seed}: killed {:?} into {step}: {died}", instant.after);
+    println!(
+        "seed {seed}: killed {:?} into {step}: {died}",
+        instant.after
+    );
     rig.regmig(["resume", "--yes"]).done()?;
     traffic.wait_for_acknowledgements(10)?;
     traffic.stop()?;
@@ -178,7 +190,10 @@ fn one_kill_in_each_run() -> Tried<()> {
         }
     }
     if let Ok(path) = env::var("REGMIG_KILL_REPORT") {
-        fs::write(path, format!("{:#}\n", json!({ "runs": results, "failed": failed.len() })))?;
+        fs::write(
+            path,
+            format!("{:#}\n", json!({ "runs": results, "failed": failed.len() })),
+        )?;
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(())

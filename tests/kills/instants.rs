@@ -57,7 +57,10 @@ impl Instant {
         let place = |id: &str| order.iter().position(|step| *step == id);
         let wanted = place(self.step);
         let came = journal.wait_for(from, &mut regmig, LIMIT, |records| {
-            let at = records.iter().filter_map(|record| place(record.step())).max();
+            let at = records
+                .iter()
+                .filter_map(|record| place(record.step()))
+                .max();
             at >= wanted
         })?;
         if came {

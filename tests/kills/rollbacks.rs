@@ -40,7 +40,8 @@ impl Before {
         let source = format!("source, after a rollback from {from},");
         if matches!(from, "cold" | "synced") {
             let (was, is) = (self.source.clone(), now.source);
-            was.without_times().expect_same(&is.without_times(), &source)
+            was.without_times()
+                .expect_same(&is.without_times(), &source)
         } else {
             self.source.expect_same(&now.source, &source)
         }
@@ -84,10 +85,14 @@ fn a_killed_rollback_is_resumed_to_its_end() -> Tried<()> {
             _ => rig.regmig(["resume", "--yes"]),
         };
         let mut regmig = regmig.start()?;
-        let came = rig.journal().wait_for(from, &mut regmig, LIMIT, |records| {
-            let begun = records.iter().filter(|record| record.event() == "undo_started");
-            begun.count() >= undos
-        })?;
+        let came = rig
+            .journal()
+            .wait_for(from, &mut regmig, LIMIT, |records| {
+                let begun = records
+                    .iter()
+                    .filter(|record| record.event() == "undo_started");
+                begun.count() >= undos
+            })?;
         assert!(came, "the rollback ended before it could be killed");
         std::thread::sleep(Duration::from_millis(chance.below(400)));
         assert!(regmig.kill()?, "the rollback ended before it was killed");

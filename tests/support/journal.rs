@@ -77,7 +77,9 @@ impl Journal {
             // A line without an end is being written, or was when its writer was killed.
             if line.ends_with('\n') {
                 let mut line: Value = serde_json::from_str(line)?;
-                records.push(Record(line["record"].take()));
+                records.push(Record(
+                    line.get_mut("record").map(Value::take).unwrap_or_default(),
+                ));
             }
         }
         Ok(records)

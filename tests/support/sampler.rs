@@ -97,7 +97,10 @@ fn look(asked: &mut [(Machine, Asked)]) -> Tried<Sample> {
     let mut writers = Vec::new();
     for (machine, one) in asked {
         let running = one.answer()?;
-        if WRITERS.iter().all(|service| running.iter().any(|name| name == service)) {
+        if WRITERS
+            .iter()
+            .all(|service| running.iter().any(|name| name == service))
+        {
             writers.push(*machine);
         }
     }
@@ -110,7 +113,9 @@ fn look(asked: &mut [(Machine, Asked)]) -> Tried<Sample> {
 
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 /// A shell on a machine that answers until its input ends.
@@ -158,9 +163,9 @@ impl Asked {
             }
         }
         let containers: Vec<Value> = serde_json::from_str(&line)?;
-        let running = containers.iter().filter(|container| {
-            container.get("State").and_then(Value::as_str) == Some("running")
-        });
+        let running = containers
+            .iter()
+            .filter(|container| container.get("State").and_then(Value::as_str) == Some("running"));
         Ok(running
             .filter_map(|container| container.pointer("/Labels/com.docker.compose.service"))
             .filter_map(Value::as_str)

@@ -71,9 +71,7 @@ impl Snapshot {
             entries.insert(name.to_owned(), what.to_owned());
         }
         if !entries.contains_key("content /var/pryv/reg-master.yml") {
-            return Err(Trouble::new(format!(
-                "{machine} shows no stack:\n{seen}"
-            )));
+            return Err(Trouble::new(format!("{machine} shows no stack:\n{seen}")));
         }
         Ok(Self(entries))
     }

@@ -76,18 +76,29 @@ impl<'r> Traffic<'r> {
         Ok(traffic)
     }
 
+    /// The users whose registration has been acknowledged until now, in order.
+    fn users(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|event| event.get("event").and_then(Value::as_str) == Some("ack"))
+            .filter_map(|event| Some(event.get("user")?.as_str()?.to_owned()))
+            .collect()
+    }
+
     /// How many writes have been acknowledged until now.
+    pub fn acknowledged(&self) -> usize {
+        self.users().len()
+    }
+
+    /// The user who was registered last.
     ///
     /// # Errors
     ///
-    /// When the log cannot be read.
-    pub fn acknowledged(&self) -> Tried<usize> {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        Ok(text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|event| event.get("event").and_then(Value::as_str) == Some("ack"))
-            .count())
+    /// When there is none yet.
+    pub fn last_user(&self) -> Tried<String> {
+        let last = self.users().pop();
+        last.ok_or_else(|| Trouble::new("no write has been acknowledged yet"))
     }
 
     /// Waits until so many more writes have been acknowledged.
@@ -96,9 +107,9 @@ impl<'r> Traffic<'r> {
     ///
     /// When that takes longer than a minute, or the clients have ended.
     pub fn wait_for_acknowledgements(&mut self, more: usize) -> Tried<()> {
-        let wanted = self.acknowledged()?.saturating_add(more);
+        let wanted = self.acknowledged().saturating_add(more);
         for _ in 0..600 {
-            if self.acknowledged()? >= wanted {
+            if self.acknowledged() >= wanted {
                 return Ok(());
             }
             if let Some(clients) = &mut self.clients
@@ -150,7 +161,8 @@ impl<'r> Traffic<'r> {
                 &format!("{machine}={}:443", lab.endpoint(machine).address),
             ]);
         let log = self.rig.log("audit");
-        let ended = Running::start("regmig-traffic audit", &mut command, &log)?.wait(AUDIT_LIMIT)?;
+        let ended =
+            Running::start("regmig-traffic audit", &mut command, &log)?.wait(AUDIT_LIMIT)?;
         // 3 and 4 are verdicts too: the caller judges the figures.
         if !matches!(ended.code, Some(0 | 3 | 4)) {
             return Err(Trouble::new(format!("no verdict: {}", ended.said())));

@@ -176,7 +176,8 @@ pub enum Expect {
 pub enum Effect {
     /// Effects that do not depend on each other, carried out at the same time.
     Together(Vec<Effect>),
-    /// A file shall have this content. Mode and owner are kept unless given.
+    /// A file shall have this content. One that exists keeps its mode and owner; a new one belongs to
+    /// whom its folder belongs.
     WriteFile {
         /// Where.
         machine: Machine,
@@ -207,12 +208,14 @@ pub enum Effect {
         /// Absolute path.
         path: String,
     },
-    /// A folder shall exist, mode 0700 if it is made.
+    /// A folder shall exist. If it is made, it belongs to whom the folder around it belongs.
     MakeFolder {
         /// Where.
         machine: Machine,
         /// Absolute path.
         path: String,
+        /// Permission bits of a new folder.
+        mode: u32,
     },
     /// A folder of regmig's own shall not exist.
     RemoveFolder {
@@ -468,7 +471,7 @@ impl fmt::Display for Effect {
                 write!(f, "on {machine}: put {path} back as it was")
             }
             Self::RemoveFile { machine, path } => write!(f, "on {machine}: remove {path}"),
-            Self::MakeFolder { machine, path } => write!(f, "on {machine}: make folder {path}"),
+            Self::MakeFolder { machine, path, .. } => write!(f, "on {machine}: make folder {path}"),
             Self::RemoveFolder { machine, path } => write!(f, "on {machine}: remove folder {path}"),
             Self::SetAside {
                 machine,

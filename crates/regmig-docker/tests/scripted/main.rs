@@ -71,6 +71,16 @@ async fn connections_are_kept_and_a_dead_one_is_no_loss() {
     assert_eq!(ended.connections(), 3);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_first_request_of_a_connection_waits_for_its_turn() {
+    for _ in 0..300 {
+        let server = Server::new([Act::answer(204, ""), Act::answer(204, "")]);
+        let docker = server.docker();
+        docker.start("web").await.unwrap();
+        docker.start("web").await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_is_so_already_is_a_success() {
     let docker = |acts: Vec<Act>| Server::new(acts).docker();

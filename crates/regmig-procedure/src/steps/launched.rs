@@ -52,6 +52,8 @@ pub(crate) const FOLDERS: ProcedureStep = ProcedureStep {
             let make = |machine| Effect::MakeFolder {
                 machine,
                 path: cx.spec.work(machine),
+                // Entered by the user whom the other machine logs in as; what is secret in it is closed by itself.
+                mode: 0o711,
             };
             Ok(Machine::BOTH.map(make).to_vec())
         })
@@ -134,7 +136,11 @@ pub(crate) const ASIDE: ProcedureStep = ProcedureStep {
                     path,
                     aside,
                 },
-                Some(DestBefore { data: false, .. }) => Effect::MakeFolder { machine, path },
+                Some(DestBefore { data: false, .. }) => Effect::MakeFolder {
+                    machine,
+                    path,
+                    mode: 0o755,
+                },
                 None => Effect::SetAside {
                     machine,
                     aside: format!("{path}.before-regmig-…"),

@@ -90,6 +90,7 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
                 Effect::MakeFolder {
                     machine: Machine::Source,
                     path: folder,
+                    mode: 0o700,
                 },
                 Effect::Together(vec![
                     make(Machine::Dest, pull_key(cx.spec), "pull"),
@@ -170,6 +171,7 @@ pub(crate) const AUTHORIZED: ProcedureStep = ProcedureStep {
                     effects.push(Effect::MakeFolder {
                         machine: file.machine,
                         path: folder.to_owned(),
+                        mode: 0o700,
                     });
                 }
                 effects.push(Effect::WriteFile {

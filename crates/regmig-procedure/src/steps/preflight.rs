@@ -615,7 +615,13 @@ async fn source_redis(
                 hint.push('\n');
             }
             hint.push_str("look at `password_file` and `password_env` under [redis] in regmig.toml, and at its log");
-            list.add("Redis on source", false, found, "a Redis that answers", hint);
+            list.add(
+                "Redis on source",
+                false,
+                found,
+                "a Redis that answers",
+                hint,
+            );
             return Ok(None);
         }
     };

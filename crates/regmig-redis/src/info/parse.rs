@@ -117,10 +117,18 @@ fn link(fields: &Fields<'_>) -> Option<ReplicaLink> {
         last_io_seconds: fields.number("master_last_io_seconds_ago"),
         sync_in_progress: fields.flag("master_sync_in_progress"),
         sync_left_bytes: fields.number("master_sync_left_bytes"),
-        down_seconds: fields.number("master_link_down_since_seconds"),
+        down_seconds: down_seconds(fields),
         offset: fields.number("slave_repl_offset"),
         read_only: fields.text("slave_read_only").map(|value| value == "1"),
     })
+}
+
+/// Redis 6 that has never been linked counts from 1970.
+fn down_seconds(fields: &Fields<'_>) -> Option<u64> {
+    let uptime = fields.number("uptime_in_seconds").unwrap_or(u64::MAX);
+    fields
+        .number("master_link_down_since_seconds")
+        .filter(|seconds| *seconds <= uptime)
 }
 
 fn persistence(fields: &Fields<'_>) -> Persistence {
@@ -151,3 +159,7 @@ fn keyspace(fields: &Fields<'_>) -> BTreeMap<u32, Keyspace> {
     };
     fields.0.iter().filter_map(database).collect()
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Replication, fences and settings on real servers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use regmig_core::port::PortError;
 use regmig_redis::info::{Flavour, LinkStatus, Role, Version};
@@ -57,23 +57,22 @@ async fn a_replica_follows_and_is_promoted_with_all_writes() {
     let (source, dest) = (primary.redis(), replica.redis());
     source.write_atomically(&set("k", "v")).await.unwrap();
     dest.replica_of("127.0.0.1", primary.port).await.unwrap();
-    while !dest.info().await.unwrap().replication.is_linked() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    replica.wait_until_linked().await;
     source.write_atomically(&set("k", "w")).await.unwrap();
     if source.info().await.unwrap().version.can_pause_writes() {
         source.pause_writes(Duration::from_secs(60)).await.unwrap();
     }
     let fence = source.info().await.unwrap().replication.offset.unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
     loop {
-        let replication = dest.info().await.unwrap().replication;
-        let link = replication.link.clone().unwrap();
+        let link = dest.info().await.unwrap().replication.link.unwrap();
         assert_eq!((link.host.as_str(), link.port), ("127.0.0.1", primary.port));
         assert_eq!(link.status, LinkStatus::Up);
         assert_eq!(link.read_only, Some(true));
         if link.offset >= Some(fence) {
             break;
         }
+        assert!(Instant::now() < end, "{link:?} against {fence}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let seen = source.info().await.unwrap().replication;

@@ -314,13 +314,7 @@ async fn a_replica_is_read_like_its_primary() {
     let (a, b) = two().await;
     a.run(&EVERY_TYPE).await;
     b.redis().replica_of("127.0.0.1", a.port).await.unwrap();
-    loop {
-        let replication = b.redis().info().await.unwrap().replication;
-        if replication.is_linked() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    b.wait_until_linked().await;
     assert_eq!(digest(&a).await, digest(&b).await);
 }
 

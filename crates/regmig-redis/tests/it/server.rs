@@ -95,6 +95,19 @@ impl Server {
         false
     }
 
+    /// Waits until it is a replica in step with its primary.
+    pub(crate) async fn wait_until_linked(&self) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let replication = self.redis().info().await.unwrap().replication;
+            if replication.is_linked() {
+                return;
+            }
+            assert!(Instant::now() < end, "not linked in 20 s: {replication:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub(crate) fn redis(&self) -> Redis {
         self.redis_with(None, Limits::default())
     }

@@ -96,8 +96,8 @@ async fn a_frozen_server_is_found_by_its_silence() {
     let frozen = server.sessions();
     assert!(!frozen.is_empty());
     let mark = server.path("mark");
-    let command = Command::shell("touch \"$1\"; sleep 60", [mark.to_str().unwrap()])
-        .time_limit(Duration::from_secs(90));
+    let command = Command::shell("touch \"$1\"; sleep 20", [mark.to_str().unwrap()])
+        .time_limit(Duration::from_secs(30));
     let running = {
         let host = host.clone();
         tokio::spawn(async move { host.exec(&command).await })
@@ -130,7 +130,7 @@ async fn a_frozen_server_is_found_while_much_is_sent() {
     );
     let command = command
         .stdin(vec![b'x'; 64 << 20])
-        .time_limit(Duration::from_secs(90));
+        .time_limit(Duration::from_secs(30));
     let running = {
         let host = host.clone();
         tokio::spawn(async move { host.exec(&command).await })

@@ -4,7 +4,7 @@ use regmig_core::cursor::Cursor;
 use regmig_core::effect::{Answer, Effect, Query};
 use regmig_core::journal::{Begun, Event, FORMAT, Record};
 use regmig_core::port::Observe as _;
-use regmig_core::step::{Cx, Undo};
+use regmig_core::step::{Cx, Probe, Undo};
 use regmig_procedure::edit::unified_diff;
 use regmig_procedure::procedure;
 
@@ -56,7 +56,15 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
                 for effect in &effects {
                     show(&world, effect).await;
                 }
-                if effects.is_empty() {
+                if effects.is_empty() && step.waits {
+                    // What it waits for can be said where it can be seen from here already.
+                    let missing = match (step.probe)(&cx).await {
+                        Ok(Probe::Absent(missing)) => format!(", as things are now: {missing}"),
+                        _ => String::new(),
+                    };
+                    let lines = missing.trim_end().replace('\n', "\n      ");
+                    render::say(&format!("    waits{lines}"));
+                } else if effects.is_empty() {
                     render::say("    looks only");
                 }
             }

@@ -38,13 +38,11 @@ impl World {
                 expect,
             } => {
                 let site = self.site(*machine);
-                let write = FileWrite::new(path, content.clone().into_bytes());
-                // An existing file keeps its mode and owner.
-                let write = if site.host.read_file(path).await?.is_some() {
-                    write
-                } else {
-                    write.mode(*mode)
-                };
+                let mut write = FileWrite::new(path, content.clone().into_bytes());
+                if site.host.read_file(path).await?.is_none() {
+                    let (uid, gid) = site.owner_around(path).await?;
+                    write = write.mode(*mode).owner(uid, gid);
+                }
                 site.write(write, expect).await?;
             }
             Effect::RestoreFile {
@@ -61,7 +59,11 @@ impl World {
                     .remove_file(path, &regmig_ssh::Expect::Any)
                     .await?;
             }
-            Effect::MakeFolder { machine, path } => self.site(*machine).make_folder(path).await?,
+            Effect::MakeFolder {
+                machine,
+                path,
+                mode,
+            } => self.site(*machine).make_folder(path, *mode).await?,
             Effect::RemoveFolder { machine, path } => {
                 self.site(*machine).remove_folder(path).await?
             }

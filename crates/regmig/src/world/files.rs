@@ -38,7 +38,11 @@ mv -T -- "$2" "$1"
 rm -rf -- "$1.regmig-gone"
 sync -f "$1""#;
 
-const MAKE: &str = r#"[ -d "$1" ] || { mkdir -p -m 0700 -- "$1" && sync -f "$1"; }"#;
+const MAKE: &str = r#"set -eu
+[ ! -d "$1" ] || exit 0
+mkdir -m "$2" -- "$1"
+chown --reference="${1%/*}" -- "$1"
+sync -f "$1""#;
 const REMOVE: &str = r#"rm -rf -- "$1""#;
 const EMPTY: &str = r#"[ ! -d "$1" ] || find "$1" -mindepth 1 -delete"#;
 
@@ -57,6 +61,24 @@ impl Site {
             gid: file.gid,
             mtime_ns: i64::try_from(file.mtime_ns).unwrap_or(i64::MAX),
         }))
+    }
+
+    /// Owner and group of the folder around a file.
+    pub(super) async fn owner_around(&self, path: &str) -> Result<(u32, u32), PortError> {
+        let text = self
+            .look(
+                "asking who owns a folder",
+                "stat -c '%u %g' -- \"${1%/*}\"",
+                &[path],
+            )
+            .await?;
+        let mut ids = text
+            .split_whitespace()
+            .map(|id| id.parse().unwrap_or_default());
+        Ok((
+            ids.next().unwrap_or_default(),
+            ids.next().unwrap_or_default(),
+        ))
     }
 
     pub(super) async fn write(&self, write: FileWrite, expect: &Expect) -> Result<(), PortError> {
@@ -109,8 +131,9 @@ impl Site {
         Ok(text.trim().parse().unwrap_or_default())
     }
 
-    pub(super) async fn make_folder(&self, path: &str) -> Result<(), PortError> {
-        self.quick("making a folder", MAKE, &[path]).await
+    pub(super) async fn make_folder(&self, path: &str, mode: u32) -> Result<(), PortError> {
+        self.quick("making a folder", MAKE, &[path, &format!("{mode:o}")])
+            .await
     }
 
     pub(super) async fn remove_folder(&self, path: &str) -> Result<(), PortError> {

@@ -24,6 +24,12 @@ pub(super) struct Site {
     compose: OnceCell<Vec<&'static str>>,
 }
 
+/// Waits for a script that was sent before. Programs that a script leaves running would keep the lock: none does.
+const ALONE: &str = r#"lock=/run/lock; [ -d "$lock" ] || lock=/run
+exec 8>"$lock/regmig-effects"
+flock -w 600 8 || { echo 'a command that was sent before is still at work' >&2; exit 1; }
+"#;
+
 impl Site {
     pub(super) fn new(machine: Machine, spec: Arc<Spec>, password: Option<SecretString>) -> Self {
         let limits = Limits {
@@ -122,6 +128,9 @@ impl Site {
     }
 
     /// Runs a shell script with arguments and requires success.
+    ///
+    /// One at a time on a machine: a script whose connection was lost goes on until its
+    /// limit, and what is asked for again after that waits for its end, so that nothing lands late.
     pub(super) async fn script(
         &self,
         what: &str,
@@ -129,8 +138,9 @@ impl Site {
         arguments: &[&str],
         limit: Duration,
     ) -> Result<Output, PortError> {
-        let command = Command::shell(script, arguments.iter().copied())
-            .time_limit(limit)
+        let guarded = format!("{ALONE}{script}");
+        let command = Command::shell(&guarded, arguments.iter().copied())
+            .time_limit(limit * 2)
             .called(what);
         self.host
             .exec(&command)

@@ -1,0 +1,149 @@
+//! A lab that is not as it should be, what regmig says of it, and eyes on both machines.
+
+use std::fs;
+
+use regmig_tests::support::{Ended, Rig, Scope, Snapshot, Tried, Trouble};
+use xtask::lab::Machine;
+
+/// A lab in its starting state with an operator's folder.
+pub(crate) struct Scene {
+    pub(crate) rig: Rig,
+    good: String,
+}
+
+/// Both machines at one time.
+pub(crate) struct Looks([Snapshot; 2]);
+
+const BOTH: [Machine; 2] = [Machine::Source, Machine::Dest];
+
+impl Scene {
+    pub(crate) fn new(name: &str) -> Tried<Self> {
+        let rig = Rig::new(&format!("bad-input-{name}"))?;
+        let good = fs::read_to_string(&rig.toml)?;
+        Ok(Self { rig, good })
+    }
+
+    /// Looks at both machines.
+    pub(crate) fn look(&self) -> Tried<Looks> {
+        let [source, dest] = std::thread::scope(|scope| {
+            BOTH.map(|machine| {
+                scope.spawn(move || Snapshot::of(&self.rig, machine, Scope::All))
+            })
+            .map(|look| look.join().unwrap())
+        });
+        Ok(Looks([source?, dest?]))
+    }
+
+    /// Insists that nothing has changed since.
+    pub(crate) fn expect_same(&self, before: &Looks) -> Tried<()> {
+        let Looks(after) = self.look()?;
+        for ((machine, before), after) in BOTH.iter().zip(&before.0).zip(&after) {
+            before.expect_same(after, machine.name())?;
+        }
+        Ok(())
+    }
+
+    /// Writes the configuration with every `from` in it replaced; `section` limits that to one of its sections.
+    pub(crate) fn configure(&self, section: &str, from: &str, to: &str) -> Tried<()> {
+        let head = format!("[{section}]\n");
+        let (before, rest) = self
+            .good
+            .split_once(&head)
+            .ok_or_else(|| Trouble::new(format!("there is no [{section}] in:\n{}", self.good)))?;
+        let (within, after) = match rest.find("\n[") {
+            Some(end) => rest.split_at(end),
+            None => (rest, ""),
+        };
+        if !within.contains(from) {
+            return Err(Trouble::new(format!("[{section}] has no `{from}`:\n{within}")));
+        }
+        let within = within.replace(from, to);
+        fs::write(&self.rig.toml, format!("{before}{head}{within}{after}"))?;
+        Ok(())
+    }
+
+    /// Writes the configuration with further lines; a section that is not there yet is begun.
+    pub(crate) fn add(&self, section: &str, lines: &str) -> Tried<()> {
+        let head = format!("[{section}]\n");
+        let text = if self.good.contains(&head) {
+            self.good.replacen(&head, &format!("{head}{lines}\n"), 1)
+        } else {
+            format!("{}\n{head}{lines}\n", self.good)
+        };
+        fs::write(&self.rig.toml, text)?;
+        Ok(())
+    }
+
+    /// Writes the configuration as it should be.
+    pub(crate) fn correct(&self) -> Tried<()> {
+        fs::write(&self.rig.toml, &self.good)?;
+        Ok(())
+    }
+
+    /// Insists that `check` and `run` are both refused, in the same words, and returns these.
+    ///
+    /// No migration has begun then, so that a corrected configuration will be accepted.
+    pub(crate) fn refused(&self) -> Tried<String> {
+        self.ends(3)
+    }
+
+    /// The same for another exit code.
+    pub(crate) fn ends(&self, code: i32) -> Tried<String> {
+        let check = self.rig.regmig(["check"]).end()?.expect_code(code)?;
+        let run = self.rig.regmig(["run", "--yes"]).end()?.expect_code(code)?;
+        if check.stderr != run.stderr {
+            return Err(Trouble::new(format!(
+                "`check` says:\n{}\nand `run`:\n{}",
+                check.stderr, run.stderr
+            )));
+        }
+        let records = self.rig.journal().records()?;
+        if !records.is_empty() {
+            return Err(Trouble::new(format!("the journal has begun: {}", self.rig.journal().last()?)));
+        }
+        Ok(self.plain(&run))
+    }
+
+    /// The same while a script has changed a machine, and until another has mended it.
+    ///
+    /// Nothing may change meanwhile on either machine.
+    pub(crate) fn refused_while(&self, machine: Machine, change: &str, mend: &str) -> Tried<String> {
+        self.rig.on(machine, &format!("set -e\n{change}"))?;
+        let before = self.look()?;
+        let told = self.refused()?;
+        self.expect_same(&before)?;
+        self.rig.on(machine, &format!("set -e\n{mend}"))?;
+        Ok(told)
+    }
+
+    /// What regmig wrote to standard error, without what differs from lab to lab.
+    pub(crate) fn plain(&self, ended: &Ended) -> String {
+        let lab = &self.rig.lab;
+        let mut text = ended.stderr.clone();
+        let path = |path: &std::path::Path| path.display().to_string();
+        for (found, name) in [
+            (path(&self.rig.folder), "[folder]"),
+            (path(&lab.identity_refused), "[refused key]"),
+            (path(&lab.identity), "[key]"),
+            (path(&lab.known_hosts), "[known hosts]"),
+            (lab.source.address.to_string(), "[source]"),
+            (lab.dest.address.to_string(), "[dest]"),
+            (lab.parent.address.to_string(), "[parent]"),
+        ] {
+            text = text.replace(&found, name);
+        }
+        without(&text, "SHA256:", |c| c.is_ascii_alphanumeric() || "+/".contains(c))
+    }
+}
+
+/// Replaces what follows some words by three dots, as far as the characters are such as `are`.
+pub(crate) fn without(text: &str, words: &str, are: impl Fn(char) -> bool) -> String {
+    let mut parts = text.split(words);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(words);
+        plain.push('…');
+        plain.push_str(part.trim_start_matches(&are));
+    }
+    plain
+}
