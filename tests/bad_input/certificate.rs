@@ -5,7 +5,7 @@ use std::fs;
 use insta::assert_snapshot;
 use regmig_tests::support::Tried;
 
-use crate::scene::Scene;
+use crate::scene::on_scene;
 
 /// Signed by nobody that the lab knows.
 const OTHER: &str = include_str!("../cli/given/ca.pem");
@@ -13,22 +13,27 @@ const OTHER: &str = include_str!("../cli/given/ca.pem");
 /// It shows when dest's stack is launched for the first time; everything goes back to what it was.
 #[test]
 fn dest_shows_a_certificate_of_somebody_else() -> Tried<()> {
-    let scene = Scene::new("certificate")?;
-    let before = scene.look()?;
-    let rig = &scene.rig;
-    fs::write(rig.folder.join("other.pem"), OTHER)?;
-    scene.configure("proxy", &rig.lab.ca.display().to_string(), "other.pem")?;
-    let halted = rig.regmig(["run", "--yes"]).end()?.expect_code(4)?;
-    let told = scene.plain(&halted);
-    let what = told.split("What is true now").next().unwrap();
-    assert_snapshot!(what, @"");
+    on_scene(|scene| {
+        let rig = &scene.rig;
+        fs::write(rig.folder.join("other.pem"), OTHER)?;
+        scene.configure("proxy", &rig.lab.ca.display().to_string(), "other.pem")?;
+        let halted = rig.regmig(["run", "--yes"]).end()?.expect_code(4)?;
+        let told = scene.plain(&halted);
+        let what = told.split("What is true now").next().unwrap();
+        assert_snapshot!(what, @r#"
+HALTED at launched/launch
 
-    rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
-    scene.expect_same(&before)?;
+What failed
+  dest's certificate for reg.pryv.lab.test: found the certificate presented for "reg.pryv.lab.test" was not issued by the given CA; expected a certificate that [folder]/other.pem covers
+"#);
 
-    // Nothing of that migration is left, so that the corrected configuration begins another.
-    scene.correct()?;
-    rig.regmig(["run", "--yes", "--until", "launched"]).done()?;
-    assert_eq!(rig.state()?, "launched");
-    Ok(())
+        rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
+        scene.expect_start()?;
+
+        // Nothing of that migration is left, so that the corrected configuration begins another.
+        scene.correct()?;
+        rig.regmig(["run", "--yes", "--until", "launched"]).done()?;
+        assert_eq!(rig.state()?, "launched");
+        Ok(())
+    })
 }

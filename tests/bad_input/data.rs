@@ -8,52 +8,92 @@ use regmig_tests::support::Tried;
 use xtask::lab::Machine;
 use xtask::program::Program;
 
-use crate::scene::Scene;
+use crate::scene::on_scene;
 
 const REDIS: &str = "docker exec pryv_redis_1 redis-cli";
 
 #[test]
 fn redis_on_source() -> Tried<()> {
-    let scene = Scene::new("redis-on-source")?;
-    let guard = format!("{REDIS} config set requirepass correct-horse > /dev/null");
-    let unguard = format!("{REDIS} --no-auth-warning -a correct-horse config set requirepass '' > /dev/null");
-    assert_snapshot!(scene.refused_while(Machine::Source, &guard, &unguard)?, @"");
+    on_scene(|scene| {
+        let guard = format!("{REDIS} config set requirepass correct-horse > /dev/null");
+        let unguard = format!(
+            "{REDIS} --no-auth-warning -a correct-horse config set requirepass '' > /dev/null"
+        );
+        assert_snapshot!(scene.refused_while(Machine::Source, &guard, &unguard)?, @r#"
+error: the migration cannot start; nothing was changed
+  Redis on source: found Redis wants a password and none is configured; expected a Redis that answers
+    hint: set the one that its `requirepass` names
+    look at `password_file` and `password_env` under [redis] in regmig.toml, and at its log
+"#);
 
-    let file = scene.rig.folder.join("redis-password");
-    fs::write(&file, "battery-staple\n")?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
-    scene.add("redis", "password_file = \"redis-password\"")?;
-    let told = scene.refused_while(Machine::Source, &guard, &unguard)?;
-    assert!(!told.contains("battery-staple"), "{told}");
-    assert_snapshot!(told, @"");
+        let file = scene.rig.folder.join("redis-password");
+        fs::write(&file, "battery-staple\n")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        scene.add("redis", "password_file = \"redis-password\"")?;
+        let told = scene.refused_while(Machine::Source, &guard, &unguard)?;
+        assert!(!told.contains("battery-staple"), "{told}");
+        assert_snapshot!(told, @r#"
+error: the migration cannot start; nothing was changed
+  Redis on source: found Redis refuses the password; expected a Redis that answers
+    hint: set the one that its `requirepass` or ACL names
+    look at `password_file` and `password_env` under [redis] in regmig.toml, and at its log
+"#);
 
-    // This Redis has no password, and one is configured.
-    assert_snapshot!(scene.refused()?, @"");
+        // This Redis has no password, and one is configured.
+        assert_snapshot!(scene.refused()?, @r#"
+error: the migration cannot start; nothing was changed
+  Redis on source: found a password is configured, but this Redis has none; expected a Redis that answers
+    hint: remove it from the configuration, or set `requirepass` in redis.conf
+    look at `password_file` and `password_env` under [redis] in regmig.toml, and at its log
+"#);
 
-    scene.correct()?;
-    let follow = format!("{REDIS} replicaof 127.0.0.1 6390 > /dev/null");
-    let lead = format!("{REDIS} replicaof no one > /dev/null");
-    assert_snapshot!(scene.refused_while(Machine::Source, &follow, &lead)?, @"");
+        scene.correct()?;
+        let follow = format!("{REDIS} replicaof 127.0.0.1 6390 > /dev/null");
+        let lead = format!("{REDIS} replicaof no one > /dev/null");
+        assert_snapshot!(scene.refused_while(Machine::Source, &follow, &lead)?, @r#"
+error: the migration cannot start; nothing was changed
+  Redis on source: found version 7.0.15, role slave, 6026 keys; expected a primary that has loaded its data
+    hint: the migration starts from the machine that holds the data; is this the master register?
+"#);
 
-    let (stop, start) = ("docker stop pryv_mail_1 > /dev/null", "docker start pryv_mail_1 > /dev/null");
-    assert_snapshot!(scene.refused_while(Machine::Source, stop, start)?, @"");
-    scene.rig.regmig(["check"]).done().map(drop)
+        let (stop, start) = (
+            "docker stop pryv_mail_1 > /dev/null",
+            "docker start pryv_mail_1 > /dev/null",
+        );
+        assert_snapshot!(scene.refused_while(Machine::Source, stop, start)?, @r#"
+error: the migration cannot start; nothing was changed
+  the stack on source: found mail is exited; expected every service runs
+    hint: start it (`./run-reg-master`) and look at its logs
+"#);
+        scene.rig.regmig(["check"]).done().map(drop)
+    })
 }
 
 #[test]
 fn users_on_dest() -> Tried<()> {
-    let scene = Scene::new("users-on-dest")?;
-    let (source, dest) = [Machine::Source, Machine::Dest].map(|machine| machine.container(&scene.rig.config)).into();
-    let data = "/var/pryv/reg-master/redis/data";
-    let copy = format!(
-        "docker exec {source} tar -C {data} -c . | docker exec --interactive {dest} tar -C {data} -x"
-    );
-    Program::new("sh").args(["-c", &copy]).done()?;
-    assert_snapshot!(scene.refused_while(Machine::Dest, ":", ":")?, @"");
+    on_scene(|scene| {
+        let (source, dest) = [Machine::Source, Machine::Dest]
+            .map(|machine| machine.container(&scene.rig.config))
+            .into();
+        let data = "/var/pryv/reg-master/redis/data";
+        let copy = format!(
+            "docker exec {source} tar -C {data} -c . | docker exec --interactive {dest} tar -C {data} -x"
+        );
+        Program::new("sh").args(["-c", &copy]).done()?;
+        assert_snapshot!(scene.refused_while(Machine::Dest, ":", ":")?, @r#"
+error: the migration cannot start; nothing was changed
+  users on dest: found 2000; expected none
+    hint: dest already holds users: is it the right machine? If its data may be set aside (it is kept), set `dest_data = true` under [consent]
+"#);
 
-    // The same with Redis running on it.
-    let start = "cd /var/pryv && docker-compose -f reg-master.yml up -d redis > /dev/null 2>&1
+        // The same with Redis running on it.
+        let start = "cd /var/pryv && docker-compose -f reg-master.yml up -d redis > /dev/null 2>&1
         until docker exec pryv_redis_1 redis-cli ping | grep -q PONG; do sleep 0.05; done";
-    assert_snapshot!(scene.refused_while(Machine::Dest, start, ":")?, @"");
-    Ok(())
+        assert_snapshot!(scene.refused_while(Machine::Dest, start, ":")?, @r#"
+error: the migration cannot start; nothing was changed
+  users on dest: found 1000 or more; expected none
+    hint: dest already holds users: is it the right machine? If its data may be set aside (it is kept), set `dest_data = true` under [consent]
+"#);
+        Ok(())
+    })
 }

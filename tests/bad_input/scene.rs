@@ -1,6 +1,8 @@
 //! A lab that is not as it should be, what regmig says of it, and eyes on both machines.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::sync::{Mutex, PoisonError};
 
 use regmig_tests::support::{Ended, Rig, Scope, Snapshot, Tried, Trouble};
 use xtask::lab::Machine;
@@ -9,6 +11,8 @@ use xtask::lab::Machine;
 pub(crate) struct Scene {
     pub(crate) rig: Rig,
     good: String,
+    /// Both machines as they were at the beginning.
+    start: Looks,
 }
 
 /// Both machines at one time.
@@ -16,22 +20,59 @@ pub(crate) struct Looks([Snapshot; 2]);
 
 const BOTH: [Machine; 2] = [Machine::Source, Machine::Dest];
 
+/// The scene that the last test left behind.
+static LEFT: Mutex<Option<Scene>> = Mutex::new(None);
+
+/// Runs a test on a lab in its starting state.
+///
+/// Making the machines anew takes longer than most tests, so that a lab which is just as it
+/// was at the beginning (but for since when its containers run) serves the next test as well.
+pub(crate) fn on_scene(test: impl FnOnce(&Scene) -> Tried<()>) -> Tried<()> {
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut usable = None;
+    if let Some(mut scene) = left.take() {
+        let now = scene.look()?;
+        if scene.start.but_times() == now.but_times() {
+            scene.start = now;
+            scene.tidy()?;
+            usable = Some(scene);
+        }
+    }
+    let scene = match usable {
+        Some(scene) => scene,
+        None => Scene::new()?,
+    };
+    // A test that fails leaves no scene behind.
+    test(&scene)?;
+    *left = Some(scene);
+    Ok(())
+}
+
 impl Scene {
-    pub(crate) fn new(name: &str) -> Tried<Self> {
-        let rig = Rig::new(&format!("bad-input-{name}"))?;
+    fn new() -> Tried<Self> {
+        let rig = Rig::new("bad-input")?;
         let good = fs::read_to_string(&rig.toml)?;
-        Ok(Self { rig, good })
+        let start = look(&rig)?;
+        Ok(Self { rig, good, start })
+    }
+
+    /// Clears the operator's folder of what the last test left in it.
+    fn tidy(&self) -> Tried<()> {
+        self.correct()?;
+        match fs::remove_dir_all(self.rig.store()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Looks at both machines.
     pub(crate) fn look(&self) -> Tried<Looks> {
-        let [source, dest] = std::thread::scope(|scope| {
-            BOTH.map(|machine| {
-                scope.spawn(move || Snapshot::of(&self.rig, machine, Scope::All))
-            })
-            .map(|look| look.join().unwrap())
-        });
-        Ok(Looks([source?, dest?]))
+        look(&self.rig)
+    }
+
+    /// Insists that both machines are as they were at the beginning of the test.
+    pub(crate) fn expect_start(&self) -> Tried<()> {
+        self.expect_same(&self.start)
     }
 
     /// Insists that nothing has changed since.
@@ -55,7 +96,9 @@ impl Scene {
             None => (rest, ""),
         };
         if !within.contains(from) {
-            return Err(Trouble::new(format!("[{section}] has no `{from}`:\n{within}")));
+            return Err(Trouble::new(format!(
+                "[{section}] has no `{from}`:\n{within}"
+            )));
         }
         let within = within.replace(from, to);
         fs::write(&self.rig.toml, format!("{before}{head}{within}{after}"))?;
@@ -99,7 +142,10 @@ impl Scene {
         }
         let records = self.rig.journal().records()?;
         if !records.is_empty() {
-            return Err(Trouble::new(format!("the journal has begun: {}", self.rig.journal().last()?)));
+            return Err(Trouble::new(format!(
+                "the journal has begun: {}",
+                self.rig.journal().last()?
+            )));
         }
         Ok(self.plain(&run))
     }
@@ -107,7 +153,12 @@ impl Scene {
     /// The same while a script has changed a machine, and until another has mended it.
     ///
     /// Nothing may change meanwhile on either machine.
-    pub(crate) fn refused_while(&self, machine: Machine, change: &str, mend: &str) -> Tried<String> {
+    pub(crate) fn refused_while(
+        &self,
+        machine: Machine,
+        change: &str,
+        mend: &str,
+    ) -> Tried<String> {
         self.rig.on(machine, &format!("set -e\n{change}"))?;
         let before = self.look()?;
         let told = self.refused()?;
@@ -132,8 +183,25 @@ impl Scene {
         ] {
             text = text.replace(&found, name);
         }
-        without(&text, "SHA256:", |c| c.is_ascii_alphanumeric() || "+/".contains(c))
+        without(&text, "SHA256:", |c| {
+            c.is_ascii_alphanumeric() || "+/".contains(c)
+        })
     }
+}
+
+impl Looks {
+    /// The same without since when containers run.
+    fn but_times(&self) -> [Snapshot; 2] {
+        self.0.clone().map(Snapshot::without_times)
+    }
+}
+
+fn look(rig: &Rig) -> Tried<Looks> {
+    let [source, dest] = std::thread::scope(|scope| {
+        BOTH.map(|machine| scope.spawn(move || Snapshot::of(rig, machine, Scope::All)))
+            .map(|look| look.join().unwrap())
+    });
+    Ok(Looks([source?, dest?]))
 }
 
 /// Replaces what follows some words by three dots, as far as the characters are such as `are`.

@@ -30,20 +30,22 @@ fn wait_until(rig: &Rig, what: &str, wanted: impl Fn(&Value) -> bool) -> Tried<V
 
 fn reachable(status: &Value) -> bool {
     ["source", "dest"].iter().all(|machine| {
-        status["now"][machine]["reachable"] == true
-            && status["now"][machine]["redis"] != Value::Null
+        let seen = |what: &str| status.pointer(&format!("/now/{machine}/{what}"));
+        seen("reachable") == Some(&json!(true)) && seen("redis") != Some(&Value::Null)
     })
 }
 
 /// Services of a machine that run, in the words of `status --json`.
 fn running(status: &Value, machine: &str) -> Vec<String> {
-    let services = status["now"][machine]["services"].as_array();
+    let services = status
+        .pointer(&format!("/now/{machine}/services"))
+        .and_then(Value::as_array);
     let running = services
         .into_iter()
         .flatten()
-        .filter(|service| service["state"] == "running");
+        .filter(|service| service.get("state") == Some(&json!("running")));
     let mut names: Vec<String> = running
-        .filter_map(|service| service["service"].as_str())
+        .filter_map(|service| service.get("service")?.as_str())
         .map(str::to_owned)
         .collect();
     names.sort();

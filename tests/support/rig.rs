@@ -104,7 +104,7 @@ impl Rig {
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let verb = words
             .iter()
-            .find_map(|word| word.to_str().filter(|word| !word.starts_with('-')))
+            .find_map(|word| word.to_str().filter(|word| !word.contains(['-', '/'])))
             .unwrap_or("regmig");
         Invocation {
             log: self.log(verb),

@@ -115,3 +115,23 @@ fn same_question(answer: &Message, question: &Message) -> bool {
                 && a.name().to_lowercase() == q.name().to_lowercase()
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::Query;
+    use hickory_proto::rr::{Name, RecordType};
+
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(0_u8.., 0..64)) {
+            let mut question = Message::new(7, MessageType::Query, OpCode::Query);
+            question.add_query(Query::query(Name::root(), RecordType::NS));
+            // An answer repeats the question: 17 bytes of which few are free.
+            if let Ok(answer) = read(&bytes, &question) {
+                proptest::prop_assert_eq!(answer.id, 7);
+            }
+        }
+    }
+}

@@ -419,4 +419,11 @@ mod tests {
             Err(TsigKeyError::Secret { .. })
         ));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(key|secret|algorithm|[{};\"#/*\\n a-zé=]){0,40}") {
+            let _ = TsigKey::parse(&text, None);
+        }
+    }
 }

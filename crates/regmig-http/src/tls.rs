@@ -32,7 +32,7 @@ pub enum TlsError {
     },
     /// The certificate was issued by somebody else.
     #[error(
-        "the certificate presented for {name:?} was not issued by the given CA: is it the right CA file?"
+        "the certificate presented for {name:?} was not issued by the given CA; is it the right CA file?"
     )]
     UnknownIssuer {
         /// The expected name.
@@ -40,7 +40,7 @@ pub enum TlsError {
     },
     /// The certificate belongs to another name.
     #[error(
-        "the certificate is not for {name:?} but for [{}]: does the server know that name?",
+        "the certificate is not for {name:?} but for [{}]; does the server know that name?",
         .presented.join(", ")
     )]
     WrongName {
@@ -51,7 +51,7 @@ pub enum TlsError {
     },
     /// The certificate is past its end or before its beginning.
     #[error(
-        "the certificate presented for {name:?} is {}: check it, and this machine's clock",
+        "the certificate presented for {name:?} is {}; check it, and this machine's clock",
         if *.expired { "expired" } else { "not valid yet" }
     )]
     OutOfDate {

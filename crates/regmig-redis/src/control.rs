@@ -20,11 +20,11 @@ impl Redis {
     ///
     /// Refused below Redis 6.2, which can pause everything only.
     pub async fn pause_writes(&self, limit: Duration) -> Result<(), PortError> {
-        self.needs_pause("pausing writes alone").await?;
         let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let mut command = redis::cmd("CLIENT");
         command.arg("PAUSE").arg(millis).arg("WRITE");
-        self.tell(&command, "CLIENT PAUSE … WRITE").await
+        let answer = self.tell(&command, "CLIENT PAUSE … WRITE").await;
+        self.explain(answer, "pausing writes alone").await
     }
 
     /// Ends a pause; without one, nothing changes.
@@ -33,26 +33,37 @@ impl Redis {
     ///
     /// Refused below Redis 6.2, where a pause ends by its time limit only.
     pub async fn unpause(&self) -> Result<(), PortError> {
-        self.needs_pause("ending a pause").await?;
         let mut command = redis::cmd("CLIENT");
         command.arg("UNPAUSE");
-        self.tell(&command, "CLIENT UNPAUSE").await
+        let answer = self.tell(&command, "CLIENT UNPAUSE").await;
+        self.explain(answer, "ending a pause").await
     }
 
-    async fn needs_pause(&self, feature: &'static str) -> Result<(), PortError> {
-        let version = self.info().await?.version;
-        if version.can_pause_writes() {
-            return Ok(());
+    /// Says so when it is its age that made a server refuse.
+    ///
+    /// Looked at afterwards, so that a fence costs one round trip and not two.
+    async fn explain(
+        &self,
+        answer: Result<(), PortError>,
+        feature: &'static str,
+    ) -> Result<(), PortError> {
+        let Err(PortError::Refused { .. }) = answer else {
+            return answer;
+        };
+        match self.info().await {
+            Ok(info) if !info.version.can_pause_writes() => {
+                let found = info.version.to_string();
+                Err(self.refused(
+                    feature,
+                    Fault::TooOld {
+                        feature,
+                        needed: "6.2",
+                        found,
+                    },
+                ))
+            }
+            _ => answer,
         }
-        let found = version.to_string();
-        Err(self.refused(
-            feature,
-            Fault::TooOld {
-                feature,
-                needed: "6.2",
-                found,
-            },
-        ))
     }
 
     /// Makes this server a replica of another. Its own data are replaced by the other's.

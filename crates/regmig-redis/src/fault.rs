@@ -86,6 +86,14 @@ pub enum Fault {
         /// How it was noticed.
         words: String,
     },
+    /// What came is no answer, or only a part of one.
+    #[error(
+        "what came cannot be read as an answer of Redis ({words}); was the connection cut, or is it another service that listens there?"
+    )]
+    Unreadable {
+        /// The library's words.
+        words: String,
+    },
     /// The answer was not of the kind that was expected.
     #[error("the answer was {found} where {expected} was expected")]
     Unexpected {
@@ -199,22 +207,23 @@ impl Fault {
         None
     }
 
+    /// Everything that the server did not say means that the connection cannot be trusted any more: an
+    /// answer that is cut off reads like one that is not of Redis.
     fn not_of_the_server(error: &RedisError) -> Self {
+        let words = error.to_string().lines().collect::<Vec<_>>().join(" ");
         if error.is_io_error() {
-            Self::ConnectionLost {
-                words: error.to_string(),
-            }
+            Self::ConnectionLost { words }
         } else {
-            Self::Unexpected {
-                found: error.to_string(),
-                expected: "an answer of Redis".to_owned(),
-            }
+            Self::Unreadable { words }
         }
     }
 
     /// Whether the connection that gave this must not be used again.
     pub(crate) fn ends_connection(&self) -> bool {
-        matches!(self, Self::ConnectionLost { .. } | Self::NoAnswer { .. })
+        matches!(
+            self,
+            Self::ConnectionLost { .. } | Self::Unreadable { .. } | Self::NoAnswer { .. }
+        )
     }
 }
 

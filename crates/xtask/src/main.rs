@@ -9,6 +9,7 @@ use xtask::say::say;
 
 mod demo_command;
 mod docs_command;
+mod kills;
 mod lab_command;
 mod test_command;
 mod which_lab;
@@ -27,6 +28,8 @@ enum Command {
     Docs(docs_command::DocsArgs),
     /// The main job: a register moves between two machines while clients use it
     Demo(demo_command::DemoArgs),
+    /// Many migrations, each killed once at a random instant and resumed
+    Kills(kills::KillsArgs),
     /// The lab: two machines and a name server on this host
     Lab(lab_command::LabArgs),
     /// All tests: format, lints, documentation, tests without a lab, tests on it, the demo
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Docs(args) => docs_command::run(&args),
         Command::Demo(args) => demo_command::run(args),
+        Command::Kills(args) => kills::run(&args),
         Command::Lab(args) => lab_command::run(args),
         Command::Test(args) => test_command::run(&args),
     };

@@ -154,7 +154,7 @@ fn checked(name: &str, value: &str) -> Result<String, EditError> {
             EditErrorKind::Request,
             format!("{} to be set", quote(&line)),
             "a directive and at least one value, on one line, with balanced quotes",
-            "Correct the value in the configuration of regmig.",
+            "Correct the value in regmig.toml.",
         )),
     }
 }

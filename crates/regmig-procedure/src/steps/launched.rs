@@ -424,7 +424,7 @@ async fn untrusted(cx: &Cx<'_>) -> Option<regmig_core::step::Refusal> {
     };
     Some(regmig_core::step::Refusal {
         what: format!("dest's certificate for {name}"),
-        found: error.chain().pop().unwrap_or_default(),
+        found: preflight::reason(&error).0,
         expected: format!("a certificate that {} covers", cx.spec.proxy.trust.display()),
         hint: "go back with `regmig rollback --to start`, then name the CA of dest's certificate, or that certificate itself, \
                as `trust` under [proxy] in regmig.toml"

@@ -68,8 +68,17 @@ pub(crate) fn edit_refused(error: &EditError) -> Box<Refusal> {
         },
         found: error.found.clone(),
         expected: error.expected.clone(),
-        hint: error.hint.clone(),
+        hint: as_hint(&error.hint),
     })
+}
+
+/// A sentence as hints are written: without capital and full stop.
+fn as_hint(sentence: &str) -> String {
+    let mut letters = sentence.trim_end_matches('.').chars();
+    letters
+        .next()
+        .map(|first| first.to_lowercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 /// Reads a pre-image back.

@@ -120,7 +120,8 @@ impl List {
         ok
     }
 
-    fn edit(&mut self, what: String, edit: Result<Edited, StepError>) {
+    fn edit(&mut self, file: &str, machine: Machine, edit: Result<Edited, StepError>) {
+        let what = format!("{file} on {machine}");
         match edit {
             Ok(_) => self.add(
                 what,
@@ -130,7 +131,7 @@ impl List {
                 "",
             ),
             Err(StepError::Refused(refusal)) => self.add(
-                format!("{what}: {}", refusal.what),
+                on(machine, &refusal.what),
                 false,
                 refusal.found,
                 refusal.expected,
@@ -145,6 +146,12 @@ impl List {
             ),
         };
     }
+}
+
+/// A file with its machine, named once.
+fn on(machine: Machine, file: &str) -> String {
+    let suffix = format!(" on {machine}");
+    format!("{}{suffix}", file.strip_suffix(&suffix).unwrap_or(file))
 }
 
 /// Looks at everything. Checks that depend on one that failed are left out.
@@ -181,12 +188,9 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
         ports(cx, &mut list, hosts.get(&Machine::Dest), &dest_all);
         let sound = compose_files(cx, &mut list, hosts.get(&Machine::Dest)).await?;
         if sound.contains(&Machine::Dest) {
-            list.edit(
-                "compose file on dest".to_owned(),
-                launched::published(cx).await,
-            );
+            list.edit("compose file", Machine::Dest, launched::published(cx).await);
         }
-        list.edit("nginx file on source".to_owned(), warm::proxied(cx).await);
+        list.edit("nginx file", Machine::Source, warm::proxied(cx).await);
         for machine in Machine::BOTH {
             disk(cx, &mut list, machine, hosts.get(&machine)).await?;
         }
@@ -205,7 +209,7 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
 /// Why something could not be asked, without the words for what was asked: the facts, and the advice.
 ///
 /// Executors put advice after the fact, behind a semicolon or on lines of its own.
-fn reason(error: &StepError) -> (String, String) {
+pub(super) fn reason(error: &StepError) -> (String, String) {
     let mut chain = error.chain();
     if chain.len() > 1 {
         chain.remove(0);
@@ -233,7 +237,11 @@ fn unreachable(cx: &Cx<'_>, list: &mut List, machine: Machine, error: &StepError
     let (what, expected) = match &cx.spec.machine(machine).reach {
         Reach::Ssh(ssh) => (
             format!("SSH to {machine}"),
-            format!("a login as {} that runs commands as root", ssh.user),
+            if ssh.user == "root" {
+                "a login as root".to_owned()
+            } else {
+                format!("a login as {} that runs commands as root", ssh.user)
+            },
         ),
         Reach::Local { .. } => (
             format!("{machine}, which is this machine"),
@@ -400,7 +408,7 @@ async fn compose_files(
             match compose::read(&file.content).map_err(|error| edit_refused_in(error, &path)) {
                 Ok(facts) => facts,
                 Err(refusal) => {
-                    let what = format!("{} on {machine}", refusal.what);
+                    let what = on(machine, &refusal.what);
                     list.add(what, false, refusal.found, refusal.expected, refusal.hint);
                     continue;
                 }
@@ -505,7 +513,7 @@ async fn disk(
         host.free_bytes >= wanted,
         format!("{} MiB", host.free_bytes >> 20),
         format!(
-            "{} MiB: {} times source's data",
+            "{} MiB or more: {} times source's data",
             wanted >> 20,
             cx.spec.thresholds.disk_factor
         ),
@@ -518,17 +526,25 @@ async fn disk(
 }
 
 async fn delegation(cx: &Cx<'_>, list: &mut List) {
-    let hint = "correct `parents` or `before` under [nameservers]; rollback would otherwise publish what never was";
+    let hint = "correct `domain` under [platform], or `parents` or `before` under [nameservers], in regmig.toml; \
+                a rollback publishes what `before` says";
     let (ok, found) = match nameservers::differing(cx, &cx.spec.nameservers.before).await {
         Ok(None) => (true, "as configured".to_owned()),
         Ok(Some(found)) => (false, found),
-        Err(error) => (false, error.chain().join(": ")),
+        Err(error) => {
+            let words = error.chain().join(": ");
+            let (fact, _) = words.split_once("; ").unwrap_or((&words, ""));
+            (false, fact.to_owned())
+        }
     };
     list.add(
-        "the delegation at every parent server",
+        format!(
+            "the delegation of {} at every parent server",
+            cx.spec.domain
+        ),
         ok,
         found,
-        "`before` of regmig.toml",
+        "what `before` says",
         hint,
     );
 }
@@ -574,15 +590,20 @@ async fn dest_users(
     let redis_runs = containers.iter().any(|container| {
         container.service.as_deref() == Some(cx.spec.stack.redis.as_str()) && container.runs()
     });
+    let enough = 1000;
     let users = if redis_runs {
-        ask::users(cx, Machine::Dest, 1000).await?.len() as u64
+        ask::users(cx, Machine::Dest, enough).await?.len() as u64
     } else {
         ask::users_at_rest(cx, Machine::Dest, cx.spec.data(Machine::Dest)).await?
     };
     list.add(
         "users on dest",
         users == 0 || cx.spec.consent.dest_data,
-        if users == 0 { "none".to_owned() } else { format!("{users}") },
+        match users {
+            0 => "none".to_owned(),
+            many if redis_runs && many >= enough => format!("{many} or more"),
+            some => some.to_string(),
+        },
         if cx.spec.consent.dest_data { "any: you consented to set them aside" } else { "none" },
         "dest already holds users: is it the right machine? If its data may be set aside (it is kept), set \
          `dest_data = true` under [consent]",
@@ -682,7 +703,32 @@ async fn source_redis(
 
 #[cfg(test)]
 mod tests {
-    use super::has_image;
+    use regmig_core::port::PortError;
+    use regmig_core::step::StepError;
+
+    use super::{has_image, reason};
+
+    #[test]
+    fn advice_is_told_from_facts() {
+        let told = |words: &str| {
+            reason(&StepError::from(PortError::not_sent(
+                "source: log in",
+                words.to_owned(),
+            )))
+        };
+        let two = |fact: &str, advice: &str| (fact.to_owned(), advice.to_owned());
+        assert_eq!(
+            told("no; try this; or that"),
+            two("no", "try this; or that")
+        );
+        assert_eq!(told("no\ntry; this"), two("no", "try; this"));
+        assert_eq!(told("no"), two("no", ""));
+        let bare = PortError::Refused {
+            what: "Redis is down".to_owned(),
+            source: None,
+        };
+        assert_eq!(reason(&bare.into()), two("Redis is down", ""));
+    }
 
     #[test]
     fn images_match_with_and_without_registry_and_tag() {

@@ -24,6 +24,7 @@
 //! data set that nobody writes to, and says nothing definite about one that changes meanwhile.
 //! Large collections and strings are read in pieces. One call takes the server about 3 ms; only a single element
 //! (or a value of a module) of more than a megabyte takes longer, since Redis cannot read a part of it.
+//! Nothing is left behind but the script in the server's cache, until it stops.
 
 mod collect;
 mod diff;

@@ -347,3 +347,123 @@ async fn an_empty_server_has_a_digest() {
     b.run(&["SET k v"]).await;
     assert_ne!(empty.sum, digest(&b).await.sum);
 }
+
+#[tokio::test]
+async fn globs_exclude_what_redis_would_match() {
+    let server = Server::start(&[]).await;
+    let mut raw = server.raw().await;
+    let names = [
+        "wactiv:users",
+        "wactiv@pryv.io:email",
+        "dbversion",
+        "reservedwords:list",
+        "a.b",
+        "aXb",
+        "a*b",
+        "a-b",
+        "a%b",
+        "b1",
+        "b2",
+        "bx",
+        "b]",
+        "b^",
+        "",
+    ];
+    for name in names {
+        raw.words(&["SET", name, "1"]).await;
+    }
+    let globs = [
+        "wactiv:*",
+        "wactiv*",
+        "*words*",
+        "a.b",
+        "a?b",
+        r"a\*b",
+        "b[12]",
+        "b[0-9]",
+        "b[^1]",
+        "b[]",
+        "b[^]",
+        "a%b",
+        "*",
+        "dbversion",
+        "b",
+        r"b\]",
+        "[ab]?[b]",
+        "**b",
+    ];
+    for glob in globs {
+        let options = DigestOptions {
+            excluded: vec![glob.to_owned()],
+            ..DigestOptions::default()
+        };
+        let found = digest_with(&server, &options).await;
+        assert_eq!(
+            found.excluded,
+            server.redis().count(glob).await.unwrap(),
+            "{glob}"
+        );
+        assert_eq!(found.excluded + found.keys, 15, "{glob}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_expires_shows() {
+    let (a, b) = two().await;
+    let info = a.redis().info().await.unwrap();
+    let other = b.redis().info().await.unwrap();
+    if !info.flavour.has_field_expiry(info.version)
+        || !other.flavour.has_field_expiry(other.version)
+    {
+        return;
+    }
+    let hash = ["HSET h a 1 b 2", "HPEXPIREAT h 4102444800000 FIELDS 1 a"];
+    a.run(&hash).await;
+    b.run(&hash).await;
+    assert_eq!(digest(&a).await, digest(&b).await);
+    b.run(&["HPEXPIREAT h 4102444800001 FIELDS 1 a"]).await;
+    assert_eq!(
+        differences(&a, &b).await.named,
+        only("h", Difference::Expiry)
+    );
+}
+
+#[tokio::test]
+async fn no_more_differences_are_named_than_wanted() {
+    let (a, b) = two().await;
+    a.populate(500).await;
+    let options = DigestOptions {
+        keys_in_memory: 100,
+        ..DigestOptions::default()
+    };
+    let found = diff(&a.redis(), &b.redis(), &options, 7, &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!((found.total, found.named.len()), (500, 7));
+}
+
+#[tokio::test]
+async fn progress_ends_at_the_total() {
+    let server = Server::start(&[]).await;
+    server.populate(3_000).await;
+    for keys_in_memory in [1_000_000, 1_000] {
+        let options = DigestOptions {
+            keys_in_memory,
+            ..DigestOptions::default()
+        };
+        let mut seen = Vec::new();
+        server
+            .redis()
+            .digest(&options, &mut |now| seen.push(now))
+            .await
+            .unwrap();
+        assert!(
+            seen.windows(2).all(|pair| pair[0].done <= pair[1].done),
+            "{seen:?}"
+        );
+        let last = seen.last().unwrap();
+        let passes = if keys_in_memory == 1_000 { 3 } else { 1 };
+        assert_eq!((last.done, last.total), (3_000 * passes, 3_000 * passes));
+        assert!(seen.len() > 10);
+    }
+}

@@ -1,8 +1,13 @@
 //! The digest of large keys and of many keys.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use regmig_redis::{Difference, Differences, DigestOptions, KeyDifference};
+use regmig_redis::{
+    BoxedStream, Difference, Differences, DigestOptions, KeyDifference, Limits, Redis,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpStream;
 
 use crate::digest::{differences, digest, digest_with};
 use crate::server::{Raw, Server};
@@ -121,27 +126,49 @@ async fn slices_do_not_show_in_the_digest() {
     }
 }
 
+/// A Redis of this process that gives these batches of items, one for each call of the script.
+fn scripted(batches: &'static [(&str, &[&str])]) -> Redis {
+    let dial = move || async move {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        tokio::spawn(play(far, batches));
+        Ok(Box::new(near) as BoxedStream)
+    };
+    Redis::connect("a scripted Redis", dial, None, Limits::default())
+}
+
+async fn play(mut stream: DuplexStream, batches: &[(&str, &[&str])]) {
+    let info = "redis_version:7.0.0\r\nrun_id:1\r\ndb0:keys=3,expires=0";
+    let mut batches = batches.iter();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = stream.read(&mut buffer).await.unwrap_or(0);
+        let answer = match String::from_utf8_lossy(&buffer[..read]).contains("EVAL_RO") {
+            _ if read == 0 => return,
+            false => format!("${}\r\n{info}\r\n", info.len()),
+            true => {
+                let (cursor, items) = batches.next().unwrap();
+                let items = items.concat();
+                let items = format!("${}\r\n{items}\r\n", items.len());
+                format!("*4\r\n${}\r\n{cursor}\r\n{items}*0\r\n*0\r\n", cursor.len())
+            }
+        };
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+const ONE: &str = "00000000000000010000000000000000";
+const TWO: &str = "00000000000000020000000000000001";
+const THREE: &str = "0000000000000003000000000000000a";
+
 #[tokio::test]
 async fn a_key_that_scan_gives_twice_counts_once() {
-    let server = Server::start(&[]).await;
-    let mut raw = server.raw().await;
-    fill(&mut raw, 20_000, |i| {
-        vec!["SET".into(), format!("k{i}"), "v".into()]
-    })
-    .await;
-    fill(&mut raw, 19_000, |i| {
-        vec!["DEL".into(), format!("k{}", i + 1_000)]
-    })
-    .await;
-    // The table shrinks now, while it is walked in small steps.
-    let options = DigestOptions {
-        batch: 1,
-        ..DigestOptions::default()
-    };
-    let walked = digest_with(&server, &options).await;
-    assert_eq!(walked.keys, 1_000);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(digest(&server).await, walked);
+    let twice = scripted(&[("5", &[ONE, TWO]), ("0", &[TWO, THREE])]);
+    let once = scripted(&[("5", &[THREE]), ("7", &[ONE]), ("0", &[TWO])]);
+    let options = DigestOptions::default();
+    let twice = twice.digest(&options, &mut |_| {}).await.unwrap();
+    assert_eq!((twice.keys, twice.expiring), (3, 1));
+    assert_eq!(twice.by_type.values().sum::<u64>(), 3);
+    assert_eq!(twice, once.digest(&options, &mut |_| {}).await.unwrap());
 }
 
 #[tokio::test]
@@ -188,4 +215,45 @@ async fn slow_calls(raw: &mut Raw) -> Vec<u64> {
     let script = |entry: &Vec<redis::Value>| format!("{:?}", entry[3]).contains("EVAL");
     let time = |entry: Vec<redis::Value>| redis::from_redis_value(entry[2].clone()).unwrap();
     log.into_iter().filter(script).map(time).collect()
+}
+
+/// A way to a server that breaks after that many bytes of answers, the first time.
+fn breaking(server: &Server, bytes: u64) -> Redis {
+    let (port, broken) = (server.port, Arc::new(AtomicBool::new(false)));
+    let dial = move || {
+        let first = !broken.swap(true, Ordering::SeqCst);
+        async move {
+            let upstream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            if !first {
+                return Ok(Box::new(upstream) as BoxedStream);
+            }
+            let (near, far) = tokio::io::duplex(1 << 16);
+            tokio::spawn(async move {
+                let (mut near_in, mut near_out) = tokio::io::split(far);
+                let (far_in, mut far_out) = upstream.into_split();
+                let mut far_in = far_in.take(bytes);
+                tokio::select! {
+                    _ = tokio::io::copy(&mut near_in, &mut far_out) => {}
+                    _ = tokio::io::copy(&mut far_in, &mut near_out) => {}
+                }
+            });
+            Ok(Box::new(near) as BoxedStream)
+        }
+    };
+    Redis::connect("Redis on a bad line", dial, None, Limits::default())
+}
+
+#[tokio::test]
+async fn a_digest_goes_on_over_a_fresh_connection() {
+    let server = Server::start(&[]).await;
+    server.populate(5_000).await;
+    let expected = digest(&server).await;
+    for bytes in [20_000, 60_000, 100_000] {
+        let redis = breaking(&server, bytes);
+        let found = redis
+            .digest(&DigestOptions::default(), &mut |_| {})
+            .await
+            .unwrap();
+        assert_eq!(found, expected);
+    }
 }

@@ -350,12 +350,33 @@ async fn an_answer_that_is_not_of_redis_is_shown_as_such() {
     );
     let error = redis.ping().await.unwrap_err();
     let chain = error.chain().join(" | ");
+    assert!(matches!(error, PortError::NotSent { .. }), "{chain}");
     assert!(
-        !matches!(error, PortError::OutcomeUnknown { .. }),
+        matches!(fault_of(&error), Some(Fault::Unreadable { .. })),
         "{chain}"
     );
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_cut_off_has_an_unknown_outcome() {
+    let redis = Redis::connect(
+        "a Redis on a bad line",
+        || async {
+            let (near, mut far) = tokio::io::duplex(1 << 16);
+            tokio::spawn(async move {
+                let mut request = [0; 1024];
+                assert!(far.read(&mut request).await.unwrap() > 0);
+                far.write_all(b"$5\r\nO").await.unwrap();
+            });
+            Ok(Box::new(near) as BoxedStream)
+        },
+        None,
+        hasty(),
+    );
+    let error = redis.replica_of_no_one().await.unwrap_err();
     assert!(
-        matches!(fault_of(&error), Some(Fault::Unexpected { .. })),
-        "{chain}"
+        matches!(error, PortError::OutcomeUnknown { .. }),
+        "{:?}",
+        error.chain()
     );
 }

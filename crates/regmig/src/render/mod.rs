@@ -49,7 +49,9 @@ pub(crate) fn failed_checks(failed: &[&Check]) -> String {
     for check in failed {
         text.push_str(&format!(
             "\n  {}: found {}; expected {}",
-            check.what, check.found, check.expected
+            check.what,
+            check.found.replace('\n', "\n    "),
+            check.expected
         ));
         if !check.hint.is_empty() {
             text.push_str(&format!(

@@ -20,7 +20,7 @@ const SECONDS: u64 = 60;
 /// Arguments: file, verb, holder, seconds. A foreign lease that still holds is printed, status 3.
 const SCRIPT: &str = r#"set -eu
 file=$1 verb=$2 holder=$3 seconds=$4
-exec 9>"$file.lock"
+exec 9>>"$file.lock"
 flock -w 10 9
 now=$(date +%s)
 until=0 who=

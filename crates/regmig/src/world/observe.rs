@@ -41,7 +41,8 @@ impl World {
                     .compose(&["config", "-q"])
                     .await
                     .err()
-                    .map(|error| error.chain().join(": ")),
+                    // Compose's own words are the last of the chain.
+                    .and_then(|error| error.chain().pop()),
             ),
             Query::Containers { machine } => {
                 Answer::Containers(self.site(*machine).containers().await?)

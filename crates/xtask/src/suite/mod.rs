@@ -87,8 +87,7 @@ impl Suite {
     /// What needs a lab: whole-program tests one after another, and the demo.
     fn with_lab(&self, done: &mut Done) -> Result<(), SuiteError> {
         let [a, b, c] = self.lab.subnet;
-        let all = cargo("build").args(["--workspace"]);
-        done.command("programs", &all)?;
+        programs(done)?;
         done.part("lab", || Ok(lab::up(&self.lab).map(drop)?))?;
         done.part("tests of the lab's stand-ins", || {
             print(lab::selftest(&self.lab)?);
@@ -140,8 +139,14 @@ fn hermetic(done: &mut Done) -> Result<(), SuiteError> {
     let here = std::env::current_exe().map_or(OsString::from("xtask"), Into::into);
     let pages = Program::new(here).args(["docs", "--check"]);
     done.command("generated pages", &pages)?;
+    programs(done)?;
     let tests = cargo("test").args(["--workspace", "--no-fail-fast"]);
     done.command("tests without a lab", &tests)
+}
+
+/// Tests of one package cannot ask cargo to build the programs of another.
+fn programs(done: &mut Done) -> Result<(), SuiteError> {
+    done.command("programs", &cargo("build").args(["--workspace"]))
 }
 
 impl Done {

@@ -78,7 +78,7 @@ fn regions(text: &str, service: &str, wanted: &Port) -> Result<Vec<Region>, Edit
                 known.join(", ")
             ),
             "a service of that name",
-            "Correct the service names in the configuration of regmig.",
+            "Correct the service names under [stack] in regmig.toml.",
         ));
     };
     if found.ports.iter().any(|port| port.serves(wanted)) {
@@ -99,7 +99,7 @@ fn regions(text: &str, service: &str, wanted: &Port) -> Result<Vec<Region>, Edit
                 quote(&port.text)
             ),
             format!("nothing else at {}", quote(&wanted.text)),
-            "Choose another port in the configuration of regmig, or change that mapping.",
+            "Choose another port as `publish` under [redis] in regmig.toml, or change that mapping.",
         );
         return Err(match line {
             Some(index) => error.at(Position::line(index + 1)),
@@ -115,7 +115,7 @@ fn regions(text: &str, service: &str, wanted: &Port) -> Result<Vec<Region>, Edit
             EditErrorKind::Unsupported,
             format!("`network_mode: host` of service {}", quote(service)),
             "a network of its own, from which ports can be published",
-            "Redis can be reached on the machine's own address: name that one in the configuration of regmig.",
+            "Redis can be reached on the machine's own address: name that one as `publish` under [redis] in regmig.toml.",
         ));
     }
     place::of(&document, service, wanted).map(|region| vec![region])

@@ -67,7 +67,7 @@ impl Port {
             EditErrorKind::Request,
             format!("{} to be published", quote(text)),
             "`IP:PORT:PORT`, such as `127.0.0.1:6379:6379`",
-            "Correct the port in the configuration of regmig.",
+            "Correct `publish` under [redis] in regmig.toml.",
         ))
     }
 

@@ -1,4 +1,4 @@
-//! Marked places in a text: written by [`apply`], taken out again by [`undo`].
+//! Marked places in a text: written by [`apply`], taken out again by [`undo()`].
 //!
 //! Every format edited here has `#` comments that end with the line. A marked place is
 //!

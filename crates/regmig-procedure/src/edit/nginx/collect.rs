@@ -102,7 +102,7 @@ impl<'a> Collector<'a> {
                 EditErrorKind::Missing,
                 format!("no `upstream {name}` (defined here: {known})"),
                 format!("`upstream {name} {{ server …; }}`"),
-                "Correct `upstreams` in the nginx section of the configuration of regmig.",
+                "Correct `upstreams` under [proxy] in regmig.toml.",
             )
             .in_file(file));
         };
@@ -301,7 +301,7 @@ impl<'a> Collector<'a> {
             EditErrorKind::Unsupported,
             format!("{} in another file", node.shown()),
             format!("it in {}, the file to be edited", self.plan.file),
-            "Move it there, or name this file in the configuration of regmig instead.",
+            "Move it there, or name this file as `nginx_site` under [proxy] in regmig.toml instead.",
         ))
     }
 
@@ -311,7 +311,7 @@ impl<'a> Collector<'a> {
             EditErrorKind::Unsupported,
             format!("{}, which names a service that will be stopped", node.shown()),
             "no name of a stopped service: nginx resolves it when it loads, and would refuse the file",
-            format!("{hint}, in the nginx section of the configuration of regmig or here."),
+            format!("{hint}, under [proxy] in regmig.toml or here."),
         )
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn assemble(text: &str, plan: &ProxyPlan) -> Result<Vec<Node>, EditEr
             EditErrorKind::Missing,
             format!("no `include` of {} in {}", plan.file, main.path),
             "the main configuration that loads the file to be edited",
-            "Check which file nginx really loads (`nginx -T`), and name that one in the configuration of regmig.",
+            "Check which file nginx really loads (`nginx -T`), and name that one under [proxy] in regmig.toml.",
         )
         .in_file(main.path.clone()));
     }
@@ -121,7 +121,7 @@ impl Assembler<'_> {
             EditErrorKind::Unsupported,
             format!("{}, a file that was not seen", node.shown()),
             "only includes whose text is known, since they may use an upstream or set headers",
-            "Name the included file in the nginx section of the configuration of regmig, or move its lines here.",
+            "Name the included file as `nginx_site` under [proxy] in regmig.toml, or move its lines here.",
         ))
     }
 }

@@ -64,7 +64,7 @@ impl ProxyPlan {
     /// Refuses a plan whose words could not stand in a file of nginx.
     pub(super) fn check(&self) -> Result<(), EditError> {
         let refuse = |found: String, expected: &str| {
-            let hint = "Correct the nginx section of the configuration of regmig.";
+            let hint = "Correct [proxy] in regmig.toml.";
             Err(EditError::new(
                 EditErrorKind::Request,
                 found,
