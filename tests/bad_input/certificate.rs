@@ -19,12 +19,26 @@ fn dest_shows_a_certificate_of_somebody_else() -> Tried<()> {
         scene.configure("proxy", &rig.lab.ca.display().to_string(), "other.pem")?;
         let halted = rig.regmig(["run", "--yes"]).end()?.expect_code(4)?;
         let told = scene.plain(&halted);
-        let what = told.split("What is true now").next().unwrap();
-        assert_snapshot!(what, @r#"
+        let (failed, rest) = told.split_once("What is true now").unwrap();
+        let (_, advice) = rest.split_once("Hint").unwrap();
+        assert_snapshot!(format!("{failed}…\n\nHint{advice}").trim(), @r#"
 HALTED at launched/launch
 
 What failed
   dest's certificate for reg.pryv.lab.test: found the certificate presented for "reg.pryv.lab.test" was not issued by the given CA; expected a certificate that [folder]/other.pem covers
+
+…
+
+Hint
+  go back with `regmig rollback --to start`, then name the CA of dest's certificate, or that certificate itself, as `trust` under [proxy] in regmig.toml
+
+Safe to type
+  regmig resume                          goes on, to `launched` first
+  regmig status                          shows this again
+  regmig rollback --to start             returns to `start`
+
+Evidence
+  [folder]/regmig.state (`regmig journal`)
 "#);
 
         rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;

@@ -8,7 +8,7 @@ use regmig_tests::support::Tried;
 use xtask::lab::Machine;
 use xtask::program::Program;
 
-use crate::scene::on_scene;
+use crate::scene::{on_scene, without};
 
 const REDIS: &str = "docker exec pryv_redis_1 redis-cli";
 
@@ -50,9 +50,12 @@ error: the migration cannot start; nothing was changed
         scene.correct()?;
         let follow = format!("{REDIS} replicaof 127.0.0.1 6390 > /dev/null");
         let lead = format!("{REDIS} replicaof no one > /dev/null");
-        assert_snapshot!(scene.refused_while(Machine::Source, &follow, &lead)?, @r#"
+        let told = scene.refused_while(Machine::Source, &follow, &lead)?;
+        let number = |c: char| c.is_ascii_digit() || c == '.';
+        let told = without(&without(&told, "version ", number), "slave, ", number);
+        assert_snapshot!(told, @r#"
 error: the migration cannot start; nothing was changed
-  Redis on source: found version 7.0.15, role slave, 6026 keys; expected a primary that has loaded its data
+  Redis on source: found version …, role slave, … keys; expected a primary that has loaded its data
     hint: the migration starts from the machine that holds the data; is this the master register?
 "#);
 
@@ -80,9 +83,11 @@ fn users_on_dest() -> Tried<()> {
             "docker exec {source} tar -C {data} -c . | docker exec --interactive {dest} tar -C {data} -x"
         );
         Program::new("sh").args(["-c", &copy]).done()?;
-        assert_snapshot!(scene.refused_while(Machine::Dest, ":", ":")?, @r#"
+        let told = scene.refused_while(Machine::Dest, ":", ":")?;
+        let users = scene.rig.lab.seed_users.to_string();
+        assert_snapshot!(told.replace(&users, "[users]"), @r#"
 error: the migration cannot start; nothing was changed
-  users on dest: found 2000; expected none
+  users on dest: found [users]; expected none
     hint: dest already holds users: is it the right machine? If its data may be set aside (it is kept), set `dest_data = true` under [consent]
 "#);
 

@@ -86,7 +86,7 @@ error: the migration cannot start; nothing was changed
         );
         assert_snapshot!(scene.refused_while(Machine::Dest, &nonsense, back)?, @r#"
 error: the migration cannot start; nothing was changed
-  /var/pryv/reg-master.yml on dest: found it ended with status 1: The Compose file './reg-master.yml' is invalid because:
+  /var/pryv/reg-master.yml on dest: found a file of which compose says: The Compose file './reg-master.yml' is invalid because:
     Unsupported config option for services.mail2: 'imagine'; expected a file that compose accepts
     hint: mend it; `docker-compose config -q` tells more
 "#);

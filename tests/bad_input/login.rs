@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use regmig_tests::support::Tried;
 use xtask::lab::Machine;
 
-use crate::scene::on_scene;
+use crate::scene::{on_scene, without};
 
 #[test]
 fn host_keys() -> Tried<()> {
@@ -111,7 +111,18 @@ error: the migration cannot start; nothing was changed
     hint: allow it with a line in /etc/sudoers.d: guest ALL=(ALL) NOPASSWD: ALL
 "#);
 
+        // A clock that is a minute ahead, as far as the machine's own `date` tells.
+        let (ahead, right) = (
+            "printf '#!/bin/sh\\nexec /bin/date --date=+1minute \"$@\"\\n' > /usr/local/bin/date
+             chmod 755 /usr/local/bin/date",
+            "rm /usr/local/bin/date",
+        );
         scene.correct()?;
+        let told = scene.refused_while(Machine::Dest, ahead, right)?;
+        let number = |c: char| c.is_ascii_digit();
+        let told = without(&without(&told, "found ", number), "± ", number);
+        assert_snapshot!(told, @"");
+
         let down = "service ssh stop > /dev/null";
         let up = "service ssh start > /dev/null";
         assert_snapshot!(scene.refused_while(Machine::Dest, down, up)?, @r#"

@@ -57,22 +57,6 @@ error: the migration cannot start; nothing was changed
     hint: name an image with an SSH client, present on source, as `image` under [tunnel] in regmig.toml
 "#);
 
-        scene.add("redis", "password_file = \"redis-password\"")?;
-        assert_snapshot!(scene.ends(2)?, @r#"
-  × regmig.toml has one problem
-  help: nothing has been changed on any machine; correct the file and try again
-
-Error: 
-  × `redis.password_file` names a file that does not exist
-    ╭─[regmig.toml:36:17]
- 36 │ password_file = "redis-password"
-    ·                 ────────┬───────
-    ·                         ╰── found "redis-password"
-    ╰────
-  help: expected the path of a file whose first line is the password; looked at
-        [folder]/redis-password
-"#);
-
         scene.correct()?;
         scene.rig.regmig(["check"]).done()?;
         scene.expect_start()

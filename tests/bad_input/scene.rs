@@ -127,13 +127,8 @@ impl Scene {
     ///
     /// No migration has begun then, so that a corrected configuration will be accepted.
     pub(crate) fn refused(&self) -> Tried<String> {
-        self.ends(3)
-    }
-
-    /// The same for another exit code.
-    pub(crate) fn ends(&self, code: i32) -> Tried<String> {
-        let check = self.rig.regmig(["check"]).end()?.expect_code(code)?;
-        let run = self.rig.regmig(["run", "--yes"]).end()?.expect_code(code)?;
+        let check = self.rig.regmig(["check"]).end()?.expect_code(3)?;
+        let run = self.rig.regmig(["run", "--yes"]).end()?.expect_code(3)?;
         if check.stderr != run.stderr {
             return Err(Trouble::new(format!(
                 "`check` says:\n{}\nand `run`:\n{}",

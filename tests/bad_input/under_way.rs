@@ -68,8 +68,15 @@ error: another regmig is at work on source: wait for it, or until its lease has 
         let digest = |c: char| c.is_ascii_hexdigit();
         let told = without(&told, "found digest ", digest);
         let told = without(&told, "expected ", digest);
-        let id = |c: char| c.is_ascii_hexdigit() || c == '-';
-        assert_snapshot!(without(&told, "migration ", id), @"");
+        let status = rig.status()?;
+        let id = status["migration"].as_str().unwrap();
+        assert_snapshot!(told.replace(id, "[id]"), @r#"
+error: [folder]/regmig.toml is not what migration [id] began with: found digest …, expected …
+  nameservers.after: was [{"name":"dns1.pryv.lab.test","addresses":["[dest]"]},{"name":"dns2.pryv.lab.test","addresses":["[dest]"]}], is [{"name":"dns1.pryv.lab.test","addresses":["[dest]"]},{"name":"ns2.pryv.lab.test","addresses":["[dest]"]}]
+  nameservers.before: was [{"name":"dns1.pryv.lab.test","addresses":["[source]"]},{"name":"dns2.pryv.lab.test","addresses":["[source]"]}], is [{"name":"dns1.pryv.lab.test","addresses":["[source]"]},{"name":"ns2.pryv.lab.test","addresses":["[source]"]}]
+  thresholds.quiet_s: was 3, is 3600
+  hint: change it back and type the command again, or roll back to `start` with the former one; a migration keeps the configuration it began with
+"#);
         for words in OTHERS {
             let same = rig.regmig(words).end()?.expect_code(3)?;
             assert_eq!(same.stderr, changed.stderr, "{words:?}");

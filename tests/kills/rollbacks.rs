@@ -6,12 +6,22 @@ use std::time::Duration;
 use regmig_tests::support::{Chance, Rig, Scope, Snapshot, Traffic, Tried};
 use xtask::lab::Machine;
 
+use super::instants::{Instant, steps};
+
 /// How long a command may take until the instant at which it is killed.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// The last step after which `start` can be returned to whenever regmig is killed in it.
+const LAST: &str = "synced/start";
+
+/// Whether everything is tried that one would not wait for every day.
+fn is_long() -> bool {
+    env::var_os("REGMIG_TEST_LONG").is_some()
+}
+
 /// The states from which `start` is returned to.
 fn states() -> Vec<&'static str> {
-    if env::var_os("REGMIG_TEST_LONG").is_some() {
+    if is_long() {
         vec!["launched", "backup", "linked", "warm", "cold", "synced"]
     } else {
         vec!["launched", "linked", "warm", "synced"]
@@ -117,6 +127,40 @@ fn a_killed_rollback_is_resumed_to_its_end() -> Tried<()> {
     traffic.wait_for_acknowledgements(10)?;
     traffic.stop()?;
     before.expect_back(&rig, "synced")?;
+    println!("{:?}", traffic.expect_nothing_lost(Machine::Source)?);
+    Ok(())
+}
+
+/// What a killed run had set going on the machines may still be under way when the rollback begins.
+#[test]
+fn a_killed_run_is_rolled_back() -> Tried<()> {
+    let (mut chance, seed) = Chance::from_environment()?;
+    let before_proxy: Vec<_> = steps()
+        .into_iter()
+        .take_while(|step| *step != LAST)
+        .collect();
+    let count = if is_long() { before_proxy.len() } else { 3 };
+    // The launch of dest's stack takes longest: it is always among them.
+    let mut chosen = chance.some_of(&before_proxy, count);
+    chosen.extend([LAST, "launched/launch"]);
+    println!("seed {seed}: {chosen:?}");
+    let rig = Rig::new("killed-run")?;
+    let before = Before::of(&rig)?;
+    let mut traffic = Traffic::start(&rig)?;
+    for step in chosen {
+        let from = rig.journal().records()?.len();
+        let regmig = rig.regmig(["run", "--yes"]).start()?;
+        let instant = Instant::in_step(step, &mut chance);
+        let died = instant.strike(&rig, regmig, from)?;
+        println!("{:?} into {step}: {died}", instant.after);
+        rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
+        assert_eq!(rig.state()?, "start");
+        rig.wait_until_serves(Machine::Source)?;
+        traffic.wait_for_acknowledgements(5)?;
+        // Whether source's containers were stopped depends on how far it came.
+        before.expect_back(&rig, "synced")?;
+    }
+    traffic.stop()?;
     println!("{:?}", traffic.expect_nothing_lost(Machine::Source)?);
     Ok(())
 }

@@ -10,6 +10,7 @@ mod compare;
 mod delegation;
 mod exchange;
 mod fault;
+mod key_file;
 mod limits;
 mod name;
 mod question;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use xtask::demo::Demo;
+use xtask::demo::{Demo, Report};
 use xtask::lab::LabConfig;
 use xtask::say::{print, say};
 
@@ -49,6 +49,12 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode, Box<dyn Error>> {
         "\nWhat it left is in {}.",
         demo.folder().display()
     ));
+    if report.reached != Report::END {
+        say(format_args!(
+            "The machines stay as they are. To look at them: cargo run --package regmig -- --config {} status",
+            demo.folder().join("regmig.toml").display()
+        ));
+    }
     report.verdict()?;
     print(format_args!(
         "\nThe register moved from source to dest: {} writes were acknowledged, none is lost.",

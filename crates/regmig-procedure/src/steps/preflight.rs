@@ -414,10 +414,13 @@ async fn compose_files(
                 }
             };
         if let Some(words) = ask::compose_config(cx, machine).await? {
+            let said = words
+                .strip_prefix("it ended with status 1: ")
+                .unwrap_or(&words);
             list.add(
                 what,
                 false,
-                words,
+                format!("a file of which compose says: {said}"),
                 "a file that compose accepts",
                 "mend it; `docker-compose config -q` tells more",
             );

@@ -65,7 +65,7 @@ impl Default for DigestOptions {
             excluded: Vec::new(),
             expiry: Expiry::Exact,
             keys_in_memory: 1_500_000,
-            batch: 200,
+            batch: 250,
         }
     }
 }

@@ -78,7 +78,7 @@ impl Demo {
         // Until the end, source's public port leads to whoever serves; after it, source is retired.
         let reached = migration.state()?;
         let (name, asked) = match reached.as_str() {
-            report::END => ("dest", &lab.dest),
+            Report::END => ("dest", &lab.dest),
             _ => ("source", &lab.source),
         };
         title(format_args!(
@@ -88,7 +88,7 @@ impl Demo {
         let begun = Instant::now();
         let figures = traffic::judge(&lab, &folder, name, asked)?;
         stages.push(stage("audit of every acknowledged write", begun));
-        if !self.keep && reached == report::END {
+        if !self.keep && reached == Report::END {
             let begun = Instant::now();
             lab::down(&self.lab)?;
             stages.push(stage("removal of the machines", begun));
@@ -154,7 +154,7 @@ impl Demo {
         }
         stages.push(stage("clients before the migration", begun));
         let mut runs = Vec::new();
-        for (verb, until) in [("run", "verified"), ("resume", report::END)] {
+        for (verb, until) in [("run", "verified"), ("resume", Report::END)] {
             say(format_args!(
                 "{} writes have been acknowledged so far.",
                 traffic.acknowledged()?

@@ -1,5 +1,6 @@
 //! What a demo showed: as JSON for programs, as tables for people.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -11,13 +12,10 @@ use crate::clock::span;
 use crate::table::columns;
 
 use super::error::DemoError;
-use super::timing::{StepTime, in_cold_window};
+use super::timing::{StepTime, during, in_cold_window};
 
 /// Version of the report's format.
 const FORMAT: u32 = 1;
-
-/// The state at which a demo ends well.
-pub(super) const END: &str = "finalized";
 
 /// How many gaps people are shown, the longest first; the JSON has them all.
 const GAPS_SHOWN: usize = 5;
@@ -29,6 +27,17 @@ pub struct Stage {
     pub name: String,
     /// How long it took, in ms.
     pub ms: u64,
+}
+
+/// A time without an acknowledged write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapTime {
+    /// When it began, in ms since the epoch.
+    pub start_ms: i64,
+    /// How long it lasted, in ms.
+    pub ms: u64,
+    /// What was going on for the most of it.
+    pub during: String,
 }
 
 /// What a demo showed. Other programs read its JSON form: names and units are kept.
@@ -58,6 +67,8 @@ pub struct Report {
     pub longest_gap_ms: u64,
     /// Every such time over 250 ms, in ms, in the order of time.
     pub gaps_ms: Vec<u64>,
+    /// The same, with what was going on.
+    pub gaps: Vec<GapTime>,
     /// Every step that was reached, with its time by the journal.
     pub steps: Vec<StepTime>,
     /// What the demo did, the migration included.
@@ -81,10 +92,14 @@ struct Figures {
 
 #[derive(Debug, Deserialize)]
 struct Gap {
+    start_ms: i64,
     length_ms: u64,
 }
 
 impl Report {
+    /// The state at which a demo ends well.
+    pub const END: &'static str = "finalized";
+
     /// Puts the figures of the clients and of the journal together.
     ///
     /// # Errors
@@ -100,6 +115,12 @@ impl Report {
     ) -> Result<Self, DemoError> {
         let figures: Figures = serde_json::from_value(traffic.clone())
             .map_err(DemoError::json("the figures of regmig-traffic"))?;
+        let gaps = figures.gaps_ms.into_iter().map(|gap| GapTime {
+            start_ms: gap.start_ms,
+            ms: gap.length_ms,
+            during: during(&steps, gap.start_ms, gap.length_ms),
+        });
+        let gaps: Vec<GapTime> = gaps.collect();
         Ok(Self {
             format: FORMAT,
             reached,
@@ -112,7 +133,8 @@ impl Report {
             failed_dns: figures.failed_dns,
             cold_window_ms,
             longest_gap_ms: figures.longest_gap_ms,
-            gaps_ms: figures.gaps_ms.iter().map(|gap| gap.length_ms).collect(),
+            gaps_ms: gaps.iter().map(|gap| gap.ms).collect(),
+            gaps,
             steps,
             stages,
             traffic,
@@ -148,7 +170,7 @@ impl Report {
     pub fn verdict(&self) -> Result<(), DemoError> {
         let found = if let Some(failed) = &self.failed {
             format!("that {failed}, at state `{}`", self.reached)
-        } else if self.reached != END {
+        } else if self.reached != Self::END {
             format!("the migration at `{}`", self.reached)
         } else if self.acknowledged == 0 {
             "no write acknowledged".to_owned()
@@ -220,10 +242,10 @@ impl Report {
             "times of over 0.25 s without an acknowledged write",
             gaps,
         ));
-        let mut longest = self.gaps_ms.clone();
-        longest.sort_unstable_by(|one, other| other.cmp(one));
+        let mut longest: Vec<&GapTime> = self.gaps.iter().collect();
+        longest.sort_by_key(|gap| Reverse(gap.ms));
         for gap in longest.into_iter().take(GAPS_SHOWN) {
-            rows.push(row("  one of", span(gap)));
+            rows.push(row(&format!("  {}", gap.during), span(gap.ms)));
         }
         rows
     }
@@ -238,22 +260,23 @@ mod tests {
         let traffic = json!({
             "acknowledged": 7, "lost": 0, "unknown": 0, "unaudited": 0, "longest_gap_ms": 900,
             "failed_requests": {"connect": 2, "http-502": 1}, "failed_dns": {"dns-timeout": 4},
-            "gaps_ms": [{"start_ms": 1, "length_ms": 300}, {"start_ms": 2, "length_ms": 900}],
+            "gaps_ms": [{"start_ms": 4900, "length_ms": 300}, {"start_ms": 1090, "length_ms": 900}],
         });
-        let steps = [
-            "warm/passes",
-            "cold/fence",
-            "proxy/canary",
-            "replica/tunnel",
-        ]
-        .map(|id| StepTime {
+        let step = |id: &str, began_ms| StepTime {
             id: id.to_owned(),
+            began_ms,
             ms: 100,
-        });
+        };
+        let steps = vec![
+            step("warm/passes", 1000),
+            step("cold/fence", 1100),
+            step("proxy/canary", 1200),
+            step("finalized/tidy", 5000),
+        ];
         Report::new(
             "finalized".to_owned(),
             None,
-            steps.to_vec(),
+            steps,
             Some(200),
             Vec::new(),
             traffic,
@@ -270,7 +293,11 @@ mod tests {
         assert_eq!(json["failed_requests"], 3);
         assert_eq!(json["cold_window_ms"], 200);
         assert_eq!(json["gaps_ms"], json!([300, 900]));
-        assert_eq!(json["steps"][1], json!({"id": "cold/fence", "ms": 100}));
+        assert_eq!(
+            json["steps"][1],
+            json!({"id": "cold/fence", "began_ms": 1100, "ms": 100})
+        );
+        assert_eq!(json["gaps"][0]["during"], "in finalized/tidy");
     }
 
     #[test]
@@ -287,12 +314,9 @@ mod tests {
         let tables = good().tables();
         let marked: Vec<&str> = tables.lines().filter(|line| line.contains('*')).collect();
         assert_eq!(marked.len(), 3, "the title and two steps: {tables}");
-        let gaps: Vec<&str> = tables
-            .lines()
-            .filter(|line| line.contains("one of"))
-            .collect();
+        let window = tables.find("  in the cold window").unwrap();
         assert!(
-            gaps[0].ends_with("0.9 s") && gaps[1].ends_with("0.3 s"),
+            window < tables.find("  in finalized/tidy").unwrap(),
             "{tables}"
         );
         assert!(tables.contains("dns-timeout"), "{tables}");

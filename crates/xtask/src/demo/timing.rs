@@ -14,6 +14,8 @@ const CANARY: &str = "proxy/canary";
 pub struct StepTime {
     /// Its name; what stands before the slash is the state that it enters.
     pub id: String,
+    /// When it began, in ms since the epoch; the first time, if more than one run worked on it.
+    pub began_ms: i64,
     /// From the end of the step before it until it held, in ms.
     pub ms: u64,
 }
@@ -45,6 +47,7 @@ pub(super) fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
                     Some(again) => again.ms = again.ms.saturating_add(ms),
                     None => steps.push(StepTime {
                         id: id.to_owned(),
+                        began_ms: begun_ms,
                         ms,
                     }),
                 }
@@ -78,6 +81,23 @@ pub(super) fn in_cold_window(steps: &[StepTime]) -> impl Iterator<Item = &str> {
             *open = within && id != CANARY;
             within.then_some(id)
         })
+}
+
+/// What was going on for the most of a time: the cold window, another step, or none.
+pub(super) fn during(steps: &[StepTime], start_ms: i64, ms: u64) -> String {
+    let end = |start: i64, ms: u64| start.saturating_add_unsigned(ms);
+    let shared = |step: &StepTime| {
+        let from = step.began_ms.max(start_ms);
+        end(step.began_ms, step.ms).min(end(start_ms, ms)) - from
+    };
+    let longest = steps.iter().max_by_key(|step| shared(step));
+    match longest.filter(|step| shared(step) > 0) {
+        None => "outside of the migration".to_owned(),
+        Some(step) if in_cold_window(steps).any(|id| id == step.id) => {
+            "in the cold window".to_owned()
+        }
+        Some(step) => format!("in {}", step.id),
+    }
 }
 
 fn step_of(event: &Event) -> Option<&str> {
@@ -168,8 +188,17 @@ mod tests {
             steps,
             [StepTime {
                 id: "a/b".to_owned(),
+                began_ms: 50,
                 ms: 850 + 100
             }]
         );
+    }
+
+    #[test]
+    fn a_time_is_called_after_what_took_the_most_of_it() {
+        let steps = steps(&window(), &[500, 8000]);
+        assert_eq!(during(&steps, 900, 1200), "in the cold window");
+        assert_eq!(during(&steps, 7900, 500), "in drained/quiet");
+        assert_eq!(during(&steps, 4000, 500), "outside of the migration");
     }
 }
