@@ -21,9 +21,9 @@ fn a_machine_that_does_not_answer_is_named_and_nothing_is_done() {
     assert_eq!(check.code, Some(3));
     assert_snapshot!(check.err, @r#"
 error: the migration cannot start; nothing was changed
-  SSH to source: found 127.0.0.1 port 1 cannot be reached: Connection refused (os error 111); expected a login as root that runs commands as root
+  SSH to source: found 127.0.0.1 port 1 cannot be reached: Connection refused (os error 111); expected a login as root
     hint: is it the right address, is sshd running, does a firewall stand between?
-  SSH to dest: found 127.0.0.2 port 1 cannot be reached: Connection refused (os error 111); expected a login as root that runs commands as root
+  SSH to dest: found 127.0.0.2 port 1 cannot be reached: Connection refused (os error 111); expected a login as root
     hint: is it the right address, is sshd running, does a firewall stand between?
 "#);
 

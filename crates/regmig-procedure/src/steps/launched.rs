@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use regmig_core::effect::{Effect, Expect};
+use regmig_core::effect::Effect;
 use regmig_core::machine::Machine;
 use regmig_core::port::Fut;
 use regmig_core::state::State;
@@ -269,28 +269,16 @@ pub(crate) const PUBLISHED: ProcedureStep = ProcedureStep {
     title: "publish dest's Redis on loopback in the compose file",
     probe: |cx| {
         Box::pin(async move {
-            let edited = published(cx).await?;
-            let now = edited.was.map(|file| file.content);
-            Ok(if now.as_deref() == Some(edited.becomes.as_str()) {
-                Probe::holds()
-            } else {
-                Probe::absent("the compose file does not publish Redis")
-            })
+            Ok(published(cx)
+                .await?
+                .holds("the compose file does not publish Redis"))
         })
     },
     before: |cx| Box::pin(async move { keep(&published(cx).await?) }),
     plan: |cx| {
         Box::pin(async move {
-            let edited = published(cx).await?;
-            Ok(vec![Effect::WriteFile {
-                machine: Machine::Dest,
-                path: cx.spec.path(Machine::Dest, &cx.spec.stack.compose_file),
-                content: edited.becomes,
-                mode: 0o644,
-                expect: edited
-                    .was
-                    .map_or(Expect::Absent, |file| Expect::Content(file.content)),
-            }])
+            let path = cx.spec.path(Machine::Dest, &cx.spec.stack.compose_file);
+            Ok(published(cx).await?.write(Machine::Dest, path))
         })
     },
     undo: Undo::Run(|cx, before| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regmig_core::effect::Effect;
+use regmig_core::effect::{Effect, Expect};
 use regmig_core::facts::{Container, FileState};
 use regmig_core::machine::Machine;
 use regmig_core::port::Fut;
@@ -104,6 +104,31 @@ pub(crate) struct Edited {
     pub(crate) becomes: String,
 }
 
+impl Edited {
+    /// Holds if the file has the edited content.
+    pub(crate) fn holds(&self, missing: &str) -> Probe {
+        let now = self.was.as_ref().map(|file| file.content.as_str());
+        if now == Some(self.becomes.as_str()) {
+            Probe::holds()
+        } else {
+            Probe::absent(missing)
+        }
+    }
+
+    /// The effect that gives the file its edited content, unless somebody else has changed it meanwhile.
+    pub(crate) fn write(self, machine: Machine, path: String) -> Vec<Effect> {
+        vec![Effect::WriteFile {
+            machine,
+            path,
+            content: self.becomes,
+            mode: 0o644,
+            expect: self
+                .was
+                .map_or(Expect::Absent, |file| Expect::Content(file.content)),
+        }]
+    }
+}
+
 /// The effects that bring an edited file back, or the refusal where somebody else has changed it.
 pub(crate) async fn restore(
     cx: &Cx<'_>,
@@ -120,7 +145,7 @@ pub(crate) async fn restore(
                 machine,
                 path,
                 state: was.clone(),
-                expect: regmig_core::effect::Expect::Content(now.content.clone()),
+                expect: Expect::Content(now.content.clone()),
             }])
         }
         (Some(now), None) if now.content == edited.becomes => {

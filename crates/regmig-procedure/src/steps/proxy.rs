@@ -1,6 +1,6 @@
 //! `proxy`: source's nginx sends clients to dest, and they are served again.
 
-use regmig_core::effect::{Effect, Expect};
+use regmig_core::effect::Effect;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Probe, Refusal, StepError, Undo};
@@ -21,28 +21,16 @@ pub(crate) const FILE: ProcedureStep = ProcedureStep {
     title: "put the accepted nginx file in place on source",
     probe: |cx| {
         Box::pin(async move {
-            let edited = warm::proxied(cx).await?;
-            let now = edited.was.map(|file| file.content);
-            Ok(if now.as_deref() == Some(edited.becomes.as_str()) {
-                Probe::holds()
-            } else {
-                Probe::absent("source's nginx file does not name dest")
-            })
+            Ok(warm::proxied(cx)
+                .await?
+                .holds("source's nginx file does not name dest"))
         })
     },
     before: |cx| Box::pin(async move { keep(&warm::proxied(cx).await?) }),
     plan: |cx| {
         Box::pin(async move {
-            let edited = warm::proxied(cx).await?;
-            Ok(vec![Effect::WriteFile {
-                machine: Machine::Source,
-                path: cx.spec.path(Machine::Source, &cx.spec.proxy.nginx_site),
-                content: edited.becomes,
-                mode: 0o644,
-                expect: edited
-                    .was
-                    .map_or(Expect::Absent, |file| Expect::Content(file.content)),
-            }])
+            let path = cx.spec.path(Machine::Source, &cx.spec.proxy.nginx_site);
+            Ok(warm::proxied(cx).await?.write(Machine::Source, path))
         })
     },
     undo: Undo::Run(|cx, before| {

@@ -1,6 +1,6 @@
 //! `replica`: source's Redis follows dest's through the tunnel, so that source's DNS answers fresh data.
 
-use regmig_core::effect::{Effect, Expect};
+use regmig_core::effect::Effect;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
@@ -89,28 +89,16 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
     title: "make replication outlast a restart of source's Redis",
     probe: |cx| {
         Box::pin(async move {
-            let edited = following(cx).await?;
-            let now = edited.was.map(|file| file.content);
-            Ok(if now.as_deref() == Some(edited.becomes.as_str()) {
-                Probe::holds()
-            } else {
-                Probe::absent("source's redis.conf does not name the tunnel")
-            })
+            Ok(following(cx)
+                .await?
+                .holds("source's redis.conf does not name the tunnel"))
         })
     },
     before: |cx| Box::pin(async move { keep(&following(cx).await?) }),
     plan: |cx| {
         Box::pin(async move {
-            let edited = following(cx).await?;
-            Ok(vec![Effect::WriteFile {
-                machine: Machine::Source,
-                path: cx.spec.path(Machine::Source, &cx.spec.redis.conf),
-                content: edited.becomes,
-                mode: 0o644,
-                expect: edited
-                    .was
-                    .map_or(Expect::Absent, |file| Expect::Content(file.content)),
-            }])
+            let path = cx.spec.path(Machine::Source, &cx.spec.redis.conf);
+            Ok(following(cx).await?.write(Machine::Source, path))
         })
     },
     undo: Undo::Run(|cx, before| {
