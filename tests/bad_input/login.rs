@@ -118,7 +118,11 @@ error: the migration cannot start; nothing was changed
             "rm /usr/local/bin/date",
         );
         scene.correct()?;
-        assert_snapshot!(scene.refused_while(Machine::Dest, ahead, right)?, @"");
+        assert_snapshot!(scene.refused_while(Machine::Dest, ahead, right)?, @r#"
+error: the migration cannot start; nothing was changed
+  clock of dest: found … ms ahead of this machine's (± … ms); expected within 2000 ms
+    hint: set the clock of dest (chronyc makestep, or alike), or this machine's
+"#);
 
         let down = "service ssh stop > /dev/null";
         let up = "service ssh start > /dev/null";

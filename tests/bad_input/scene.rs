@@ -51,6 +51,8 @@ pub(crate) fn on_scene(test: impl FnOnce(&Scene) -> Tried<()>) -> Tried<()> {
 impl Scene {
     fn new() -> Tried<Self> {
         let rig = Rig::new("bad-input")?;
+        // What the seed has changed is saved now, so that Redis does not do it in the middle of a test.
+        rig.on(Machine::Source, "docker exec pryv_redis_1 redis-cli save")?;
         let good = fs::read_to_string(&rig.toml)?;
         let start = look(&rig)?;
         Ok(Self { rig, good, start })

@@ -402,8 +402,13 @@ pub enum Effect {
     StartTunnel,
     /// The tunnel shall prove, in a container of its own, that it can log in on dest.
     ProveTunnel,
-    /// The tunnel's container shall not exist.
-    RemoveTunnel,
+    /// A container that regmig made shall not exist.
+    RemoveContainer {
+        /// Where.
+        machine: Machine,
+        /// Its name.
+        name: String,
+    },
     /// A program shall have been run on the operator's machine.
     Run {
         /// Program and arguments.
@@ -609,7 +614,9 @@ impl fmt::Display for Effect {
             Self::ProveTunnel => {
                 f.write_str("on source: prove the tunnel's login in a container of its own")
             }
-            Self::RemoveTunnel => f.write_str("on source: remove the tunnel's container"),
+            Self::RemoveContainer { machine, name } => {
+                write!(f, "on {machine}: remove the container {name}")
+            }
             Self::Run { command } => write!(f, "on this machine: run {}", command.join(" ")),
         }
     }

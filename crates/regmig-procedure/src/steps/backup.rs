@@ -12,6 +12,9 @@ use crate::procedure::ProcedureStep;
 /// Name of the manifest in a backup.
 pub const MANIFEST: &str = "MANIFEST.sha256";
 
+/// The container in which Redis's own tools read the copy; one that lost its regmig stays behind.
+pub const CHECK_CONTAINER: &str = "regmig-check";
+
 /// The folder of the backup: dated, as the migration's id begins with the date.
 pub(crate) fn folder(cx: &Cx<'_>) -> String {
     cx.spec.path(

@@ -51,7 +51,10 @@ pub(crate) const RETIRE: ProcedureStep = ProcedureStep {
                     services: all,
                     within_s: cx.spec.limits.stop_s,
                 },
-                Effect::RemoveTunnel,
+                Effect::RemoveContainer {
+                    machine,
+                    name: cx.spec.tunnel.name.clone(),
+                },
             ])
         })
     },

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 use super::{
     Edited, FoundAll, are_down, are_up, at_once, edit_refused, found, holds_if, keep, marker,
-    nothing, policies, read_back, restore, until_healthy,
+    nothing, policies, read_back, restore, until_healthy, without_container,
 };
 use crate::ask::{self, Cx};
 use crate::edit::compose;
 use crate::procedure::ProcedureStep;
-use crate::steps::preflight;
+use crate::steps::{backup, linked, preflight};
 
 const SET_ASIDE: &str = "launched/set-aside";
 const PUBLISH: &str = "launched/publish-redis";
@@ -61,6 +61,14 @@ pub(crate) const FOLDERS: ProcedureStep = ProcedureStep {
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
             let mut effects = Vec::new();
+            // Containers that ran once and lost their regmig.
+            let helpers = [
+                backup::CHECK_CONTAINER.to_owned(),
+                linked::proof_container(cx.spec),
+            ];
+            for name in helpers {
+                effects.extend(without_container(cx, Machine::Source, &name).await?);
+            }
             for machine in Machine::BOTH {
                 let path = cx.spec.work(machine);
                 if ask::folder(cx, machine, path.clone()).await?.is_some() {
@@ -199,7 +207,8 @@ fn undo_aside<'a>(cx: &'a Cx<'a>, before: &'a Value) -> Fut<'a, Result<Vec<Effec
         {
             effects.extend(down(cx, &now.keys().cloned().collect::<Vec<_>>()));
         }
-        if before.services.is_empty() && !now.is_empty() {
+        // A start command that lost its regmig may have made networks and no container yet.
+        if before.services.is_empty() && (to_move || !now.is_empty()) {
             effects.push(Effect::RemoveStack { machine });
         }
         if to_move {

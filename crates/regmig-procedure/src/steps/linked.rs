@@ -49,6 +49,11 @@ pub fn proven(spec: &Spec) -> String {
     format!("{}/tunnel-proven", spec.work(Machine::Source))
 }
 
+/// The container in which the tunnel's login is proven; one that lost its regmig stays behind.
+pub fn proof_container(spec: &Spec) -> String {
+    format!("{}-proof", spec.tunnel.name)
+}
+
 /// Word with which the tunnel key's forced command answers.
 pub const GREETING: &str = "regmig-tunnel";
 
@@ -139,6 +144,9 @@ struct Written {
     path: String,
     mode: u32,
     edited: Edited,
+    /// The folder around it, where that has to be made first.
+    #[serde(default)]
+    new_folder: Option<String>,
 }
 
 pub(crate) const AUTHORIZED: ProcedureStep = ProcedureStep {
@@ -164,13 +172,10 @@ pub(crate) const AUTHORIZED: ProcedureStep = ProcedureStep {
         Box::pin(async move {
             let mut effects = Vec::new();
             for file in written(cx).await? {
-                if let (true, Some((folder, _))) = (
-                    file.path.ends_with("/authorized_keys"),
-                    file.path.rsplit_once('/'),
-                ) {
+                if let Some(path) = file.new_folder {
                     effects.push(Effect::MakeFolder {
                         machine: file.machine,
-                        path: folder.to_owned(),
+                        path,
                         mode: 0o700,
                     });
                 }
@@ -195,8 +200,22 @@ pub(crate) const AUTHORIZED: ProcedureStep = ProcedureStep {
             for file in files.into_iter().rev() {
                 // Somebody else may have added keys of their own meanwhile: only regmig's line goes.
                 if file.path.ends_with("/authorized_keys") {
-                    effects
-                        .extend(unauthorize(cx, file.machine, file.path, file.edited.was).await?);
+                    let undo = unauthorize(cx, file.machine, file.path, file.edited.was).await?;
+                    let removed = undo
+                        .iter()
+                        .any(|effect| matches!(effect, Effect::RemoveFile { .. }));
+                    effects.extend(undo);
+                    // A folder that regmig made goes, unless somebody has put something else in it.
+                    if let Some(path) = file.new_folder
+                        && ask::folder(cx, file.machine, path.clone())
+                            .await?
+                            .is_some_and(|folder| folder.files == u64::from(removed))
+                    {
+                        effects.push(Effect::RemoveFolder {
+                            machine: file.machine,
+                            path,
+                        });
+                    }
                 } else {
                     effects.extend(restore(cx, file.machine, file.path, &file.edited).await?);
                 }
@@ -303,6 +322,7 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
             path,
             mode,
             edited: Edited { was, becomes },
+            new_folder: None,
         });
         Ok(())
     };
@@ -351,6 +371,13 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
         let line = format!("{options} {}", public.trim());
         let edit = authorized_keys::add(text, &line, &key_marker(cx, machine)?)
             .map_err(|error| edit_refused(&error.in_file(&path)))?;
+        let folder = path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let new_folder = match folder {
+            Some(folder) if ask::folder(cx, machine, folder.clone()).await?.is_none() => {
+                Some(folder)
+            }
+            _ => None,
+        };
         all.push(Written {
             machine,
             path,
@@ -359,6 +386,7 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
                 was: now,
                 becomes: edit.after,
             },
+            new_folder,
         });
     }
     Ok(all)

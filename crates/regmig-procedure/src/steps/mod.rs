@@ -167,6 +167,21 @@ pub(crate) async fn restore(
     }
 }
 
+/// The effect that removes a container that regmig made, if it is there.
+pub(crate) async fn without_container(
+    cx: &Cx<'_>,
+    machine: Machine,
+    name: &str,
+) -> Result<Vec<Effect>, StepError> {
+    let all = ask::containers(cx, machine).await?;
+    let there = all.iter().any(|container| container.name == name);
+    let name = name.to_owned();
+    Ok(there
+        .then_some(Effect::RemoveContainer { machine, name })
+        .into_iter()
+        .collect())
+}
+
 /// How a service was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {

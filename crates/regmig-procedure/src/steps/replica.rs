@@ -43,11 +43,7 @@ pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
     plan: |_| Box::pin(async { Ok(vec![Effect::StartTunnel]) }),
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
-            let all = ask::containers(cx, Machine::Source).await?;
-            let there = all
-                .iter()
-                .any(|container| container.name == cx.spec.tunnel.name);
-            Ok(there.then_some(Effect::RemoveTunnel).into_iter().collect())
+            super::without_container(cx, Machine::Source, &cx.spec.tunnel.name).await
         })
     }),
     patience: |_| Patience {

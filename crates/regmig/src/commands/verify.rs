@@ -23,7 +23,7 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
     let state = session
         .cursor
         .state(procedure::order(session.configured.spec.strategy));
-    if state < State::Warm
+    if state < State::Synced
         || state == State::Finalized
         || session.cursor.direction() != regmig_core::cursor::Direction::Forward
     {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use regmig_core::effect::{Answer, Effect};
 use regmig_core::port::{Act, Fut, PortError};
+use regmig_docker::RestartPolicy;
 use regmig_redis::Write;
 use regmig_ssh::{Command, FileWrite};
 
@@ -192,7 +193,9 @@ impl World {
             }
             Effect::StartTunnel => self.start_tunnel().await?,
             Effect::ProveTunnel => self.prove_tunnel().await?,
-            Effect::RemoveTunnel => self.remove_tunnel().await?,
+            Effect::RemoveContainer { machine, name } => {
+                self.site(*machine).remove_container(name).await?
+            }
             Effect::Run { command } => {
                 run(command, Duration::from_secs(spec.limits.command_s)).await?
             }
@@ -253,6 +256,18 @@ impl Site {
             format!("nginx -t -c {main} on {}", self.machine),
             words.trim().to_owned(),
         ))
+    }
+
+    /// Stops and removes a container that regmig made.
+    async fn remove_container(&self, name: &str) -> Result<(), PortError> {
+        if self.docker.container(name).await?.is_some() {
+            self.docker
+                .set_restart_policy(name, RestartPolicy::No)
+                .await?;
+            self.docker.stop(name, Duration::from_secs(2)).await?;
+            self.docker.remove(name).await?;
+        }
+        Ok(())
     }
 
     /// Has Redis save and end, and sees its container stopped.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use regmig_core::port::PortError;
 use regmig_docker::{ContainerSpec, Mount};
-use regmig_procedure::steps::backup::MANIFEST;
+use regmig_procedure::steps::backup::{CHECK_CONTAINER, MANIFEST};
 
 use super::site::Site;
 
@@ -81,7 +81,7 @@ impl Site {
             };
             let script =
                 format!("command -v {tool} >/dev/null || exit 0; exec {tool} \"/backup/$1\"");
-            let check = ContainerSpec::new(&image, "regmig-check")
+            let check = ContainerSpec::new(&image, CHECK_CONTAINER)
                 .entrypoint(["sh", "-c"])
                 .command([script.as_str(), "sh", name])
                 // redis-check-aof opens files for writing even where it only looks; the checksums are taken afterwards.

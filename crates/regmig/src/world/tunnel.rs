@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
 use regmig_docker::{ContainerSpec, Mount, RestartPolicy};
-use regmig_procedure::steps::linked::GREETING;
+use regmig_procedure::steps::linked::{GREETING, proof_container};
 
 use super::World;
 use super::rsync::tunnel_folder;
@@ -68,9 +67,7 @@ impl World {
 
     /// Logs in once, in a container that is gone afterwards.
     pub(super) async fn prove_tunnel(&self) -> Result<(), PortError> {
-        let client = self
-            .ssh_client(&format!("{}-proof", self.spec.tunnel.name), &[])
-            .await?;
+        let client = self.ssh_client(&proof_container(&self.spec), &[]).await?;
         let result = self
             .source
             .docker
@@ -99,18 +96,6 @@ impl World {
             .await?
             .restart(RestartPolicy::Always);
         self.source.docker.run(&client).await.map(|_| ())
-    }
-
-    /// Removes the tunnel.
-    pub(super) async fn remove_tunnel(&self) -> Result<(), PortError> {
-        let docker = &self.site(Machine::Source).docker;
-        let name = &self.spec.tunnel.name;
-        if docker.container(name).await?.is_some() {
-            docker.set_restart_policy(name, RestartPolicy::No).await?;
-            docker.stop(name, Duration::from_secs(2)).await?;
-            docker.remove(name).await?;
-        }
-        Ok(())
     }
 
     /// The SSH client in source's Redis image, found by asking the container that runs.
