@@ -5,7 +5,6 @@
 mod edges;
 mod folders;
 mod forward;
-mod instants;
 mod local;
 mod reboots;
 mod rollbacks;

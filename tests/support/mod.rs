@@ -5,6 +5,8 @@
 
 mod chance;
 mod child;
+mod finalized;
+mod instants;
 mod journal;
 mod rig;
 mod sampler;
@@ -14,6 +16,8 @@ mod trouble;
 
 pub use chance::{Chance, SEED};
 pub use child::{Ended, Running};
+pub use finalized::{Unfinished, expect_one_writer};
+pub use instants::{Instant, cold_window, steps};
 pub use journal::{Journal, Record};
 pub use rig::{Invocation, Rig};
 pub use sampler::{Sample, Sampler};

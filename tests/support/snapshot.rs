@@ -30,7 +30,7 @@ pub struct Snapshot(BTreeMap<String, String>);
 const LOOK: &str = r#"set -eu
 left_out=$1
 files() {
-  find /var/pryv /root/.ssh /home/ops/.ssh \( -path '*/log/*' -o -path '/var/pryv/regmig-backup-*' -o -path "$left_out" \) -prune -o "$@"
+  find /var/pryv /root/.ssh /home/ops/.ssh \( -path '*/log/*' -o \( -path '/var/pryv/regmig-backup-*' ! -name '*.part' \) -o -path "$left_out" \) -prune -o "$@"
 }
 files -type d -printf 'folder %p\tmode %m owner %U:%G\n'
 files -type l -printf 'link %p\tto %l owner %U:%G\n'

@@ -16,9 +16,6 @@ use xtask::workspace::{build_programs, cargo};
 
 use crate::which_lab::WhichLab;
 
-/// The test that makes the runs.
-const TEST: &str = "forward::one_kill_in_each_run";
-
 /// Arguments of `cargo xtask kills`.
 #[derive(Debug, Args)]
 pub(crate) struct KillsArgs {
@@ -53,13 +50,12 @@ pub(crate) fn run(args: &KillsArgs) -> Result<ExitCode, Box<dyn Error>> {
         .args([
             format!("REGMIG_LAB={}", config.name),
             format!("REGMIG_LAB_SUBNET={a}.{b}.{c}"),
-            format!("REGMIG_TEST_SEED={}", args.seed),
-            format!("REGMIG_KILL_RUNS={}", args.runs),
-            format!("REGMIG_KILL_REPORT={}", report.display()),
         ])
-        .args(cargo("test").words())
-        .args(["--package", "regmig-tests", "--features", "lab"])
-        .args(["--test", "kills", "--", "--nocapture", "--exact", TEST])
+        .args(cargo("run").words())
+        .args(["--quiet", "--package", "regmig-tests", "--features", "lab"])
+        .args(["--example", "kill_runs", "--"])
+        .args([args.runs.to_string(), args.seed.to_string()])
+        .args([&report])
         .interactive()?;
     if report.exists() {
         print(table(&report)?.trim_end());

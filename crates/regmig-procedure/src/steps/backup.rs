@@ -23,6 +23,11 @@ pub(crate) fn folder(cx: &Cx<'_>) -> String {
     )
 }
 
+/// The copy before it has been checked.
+pub(crate) fn unchecked(cx: &Cx<'_>) -> String {
+    format!("{}.part", folder(cx))
+}
+
 pub(crate) const COPY: ProcedureStep = ProcedureStep {
     id: "backup/copy",
     enters: State::Backup,

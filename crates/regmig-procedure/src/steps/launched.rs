@@ -69,6 +69,11 @@ pub(crate) const FOLDERS: ProcedureStep = ProcedureStep {
             for name in helpers {
                 effects.extend(without_container(cx, Machine::Source, &name).await?);
             }
+            // A copy that was never checked is no backup.
+            let (machine, path) = (Machine::Source, backup::unchecked(cx));
+            if ask::folder(cx, machine, path.clone()).await?.is_some() {
+                effects.push(Effect::RemoveFolder { machine, path });
+            }
             for machine in Machine::BOTH {
                 let path = cx.spec.work(machine);
                 if ask::folder(cx, machine, path.clone()).await?.is_some() {

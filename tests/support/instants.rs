@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use regmig_procedure::procedure;
 use regmig_procedure::spec::Strategy;
-use regmig_tests::support::{Chance, Journal, Rig, Running, Tried, Trouble};
+
+use super::chance::Chance;
+use super::child::Running;
+use super::rig::Rig;
+use super::trouble::{Tried, Trouble};
 
 /// How long regmig may take from one instant to the next.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -17,12 +21,16 @@ const LATEST_MS: u64 = 700;
 const COLD_WINDOW: [&str; 2] = ["cold/fence", "proxy/canary"];
 
 /// The ids of all steps, in order.
-pub(crate) fn steps() -> Vec<&'static str> {
+pub fn steps() -> Vec<&'static str> {
     procedure::order(Strategy::Copy).map(|(id, _)| id).collect()
 }
 
 /// The ids of the steps of the cold window.
-pub(crate) fn cold_window() -> Tried<Vec<&'static str>> {
+///
+/// # Errors
+///
+/// When the first or the last is no step any more.
+pub fn cold_window() -> Tried<Vec<&'static str>> {
     let steps = steps();
     let place = |id: &str| {
         let place = steps.iter().position(|step| *step == id);
@@ -34,14 +42,16 @@ pub(crate) fn cold_window() -> Tried<Vec<&'static str>> {
 
 /// A kill: so long after the first record of a step, or of one after it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Instant {
-    pub(crate) step: &'static str,
-    pub(crate) after: Duration,
+pub struct Instant {
+    /// The step.
+    pub step: &'static str,
+    /// How long after.
+    pub after: Duration,
 }
 
 impl Instant {
     /// A random time after a step's first record.
-    pub(crate) fn in_step(step: &'static str, chance: &mut Chance) -> Self {
+    pub fn in_step(step: &'static str, chance: &mut Chance) -> Self {
         let after = Duration::from_millis(chance.below(LATEST_MS));
         Self { step, after }
     }
@@ -51,8 +61,8 @@ impl Instant {
     /// # Errors
     ///
     /// When regmig ends by itself before.
-    pub(crate) fn strike(self, rig: &Rig, mut regmig: Running, from: usize) -> Tried<String> {
-        let journal: Journal = rig.journal();
+    pub fn strike(self, rig: &Rig, mut regmig: Running, from: usize) -> Tried<String> {
+        let journal = rig.journal();
         let order = steps();
         let place = |id: &str| order.iter().position(|step| *step == id);
         let wanted = place(self.step);

@@ -1,0 +1,97 @@
+//! What a finalized migration leaves, and that it never had two machines accept writes.
+
+use xtask::lab::Machine;
+
+use super::rig::Rig;
+use super::sampler::Sampler;
+use super::trouble::{Tried, Trouble};
+
+/// Files that a finalized migration leaves as it found them, with what can be told of them.
+const PUT_BACK: &str = "stat --format '%n %a %U:%G' /root/.ssh/* /home/ops/.ssh/*; \
+    sha256sum /root/.ssh/* /home/ops/.ssh/*; ls -A /var/pryv | grep -vE '^regmig-backup-[0-9a-f-]+$'";
+
+/// How many containers are in which state with which restart policy.
+const CONTAINERS: &str = "docker inspect --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}' \
+    $(docker ps --all --quiet) | sort | uniq -c | sed 's/^ *//'";
+
+/// What a finalized migration has to leave as it was.
+#[derive(Debug)]
+pub struct Unfinished {
+    source: String,
+    dest: String,
+}
+
+impl Unfinished {
+    /// Looks before anything is done.
+    ///
+    /// # Errors
+    ///
+    /// When a machine cannot be looked at.
+    pub fn of(rig: &Rig) -> Tried<Self> {
+        Ok(Self {
+            source: rig.on(Machine::Source, PUT_BACK)?,
+            dest: rig.on(
+                Machine::Dest,
+                &format!("{PUT_BACK}; sha256sum /var/pryv/reg-master.yml"),
+            )?,
+        })
+    }
+
+    /// Insists on what holds once a migration is finalized, however it came there.
+    ///
+    /// # Errors
+    ///
+    /// When it does not hold.
+    pub fn expect_finalized(&self, rig: &Rig) -> Tried<()> {
+        expect_equal("the state", "finalized", &rig.state()?)?;
+        let now = Self::of(rig)?;
+        expect_equal("source's keys and folder", &self.source, &now.source)?;
+        expect_equal(
+            "dest's keys, folder and compose file",
+            &self.dest,
+            &now.dest,
+        )?;
+        let source = rig.on(Machine::Source, CONTAINERS)?;
+        expect_equal("source's containers", "5 exited no", &source)?;
+        let dest = rig.on(Machine::Dest, CONTAINERS)?;
+        expect_equal("dest's containers", "5 running always", &dest)?;
+        rig.wait_until_serves(Machine::Dest)
+    }
+}
+
+fn expect_equal(what: &str, expected: &str, found: &str) -> Tried<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Trouble::new(format!(
+        "{what}: found\n{found}\nexpected\n{expected}"
+    )))
+}
+
+/// Never two machines that accept writes, but for dest's trial launch, of which no client knows.
+///
+/// Returns how many looks were judged.
+///
+/// # Errors
+///
+/// When both did, or could not be asked.
+pub fn expect_one_writer(rig: &Rig, sampler: Sampler) -> Tried<usize> {
+    let samples = sampler.end()?;
+    let trials = rig.journal().trials()?;
+    let judged = samples.iter().filter(|sample| {
+        trials
+            .iter()
+            .all(|(from, to)| sample.to_ms < *from || sample.from_ms > *to)
+    });
+    let mut count = 0;
+    for sample in judged {
+        count += 1;
+        if sample.writers.len() > 1 {
+            return Err(Trouble::new(format!(
+                "both machines accepted writes at {} ms since the epoch",
+                sample.from_ms
+            )));
+        }
+    }
+    Ok(count)
+}
