@@ -38,27 +38,27 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, StoreError> {
             contents.torn = text.len() as u64;
             break;
         };
-        if let (0, Some(found)) = (index, line::format(whole).filter(|format| *format > FORMAT)) {
+        let damaged = |reason| StoreError::Damaged {
+            path: path.to_owned(),
+            line: index + 1,
+            offset: contents.sound,
+            reason,
+        };
+        let (record, head) = line::open(&contents.head, whole).map_err(damaged)?;
+        // Asked of a line whose hash is right: a flipped bit must not pass for a newer format.
+        if let (0, Some(found)) = (
+            index,
+            line::format(record).filter(|format| *format > FORMAT),
+        ) {
             return Err(StoreError::Newer {
                 path: path.to_owned(),
                 found,
             });
         }
-        match line::read(&contents.head, whole) {
-            Ok((record, head)) => {
-                contents.records.push(record);
-                contents.head = head;
-                contents.sound += text.len() as u64;
-            }
-            Err(reason) => {
-                return Err(StoreError::Damaged {
-                    path: path.to_owned(),
-                    line: index + 1,
-                    offset: contents.sound,
-                    reason,
-                });
-            }
-        }
+        let record = line::read(record).map_err(damaged)?;
+        contents.records.push(record);
+        contents.head = head;
+        contents.sound += text.len() as u64;
     }
     Ok(contents)
 }

@@ -39,23 +39,19 @@ pub(crate) fn write(head: &str, record: &Record) -> serde_json::Result<(String, 
     Ok((line, hash))
 }
 
-/// The format that the first line of a journal names, even where nothing else of it is understood.
-pub(crate) fn format(text: &[u8]) -> Option<u32> {
+/// The format that the first record of a journal names, even where nothing else of it is understood.
+pub(crate) fn format(record: &RawValue) -> Option<u32> {
     #[derive(Deserialize)]
     struct Head {
         format: u32,
     }
-    #[derive(Deserialize)]
-    struct First {
-        record: Head,
-    }
-    let first: First = serde_json::from_slice(text).ok()?;
-    Some(first.record.format)
+    let head: Head = serde_json::from_str(record.get()).ok()?;
+    Some(head.format)
 }
 
-/// The record in a line without its newline, and the new head; or what is wrong with it.
-pub(crate) fn read(head: &str, text: &[u8]) -> Result<(Record, String), String> {
-    let line: Line<'_> =
+/// The bytes of the record in a line without its newline, and the new head; or what is wrong with the line.
+pub(crate) fn open<'a>(head: &str, text: &'a [u8]) -> Result<(&'a RawValue, String), String> {
+    let line: Line<'a> =
         serde_json::from_slice(text).map_err(|error| format!("not a journal line: {error}"))?;
     let expected = chain(head, line.record.get());
     if line.hash != expected {
@@ -64,7 +60,10 @@ pub(crate) fn read(head: &str, text: &[u8]) -> Result<(Record, String), String> 
                 .to_owned(),
         );
     }
-    let record = serde_json::from_str(line.record.get())
-        .map_err(|error| format!("not a known record: {error}"))?;
-    Ok((record, expected))
+    Ok((line.record, expected))
+}
+
+/// The record in those bytes, or what is wrong with it.
+pub(crate) fn read(record: &RawValue) -> Result<Record, String> {
+    serde_json::from_str(record.get()).map_err(|error| format!("not a known record: {error}"))
 }

@@ -122,6 +122,19 @@ fn an_index_that_is_behind_is_made_anew() {
     assert!(!store.checkpoint("step-4").unwrap().reached);
 }
 
+/// Found by the property below: the format's digit flipped was taken for a newer format.
+#[test]
+fn a_flipped_bit_in_the_format_is_damage() {
+    let folder = filled(2);
+    let path = folder.path().join(JOURNAL);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("\"format\":1", "\"format\":3", 1)).unwrap();
+    assert!(matches!(
+        read(folder.path()),
+        Err(StoreError::Damaged { line: 1, .. })
+    ));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
