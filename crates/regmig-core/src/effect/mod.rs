@@ -1,0 +1,275 @@
+//! The vocabulary of what is asked of machines ([`Query`]) and done to them ([`Effect`]).
+//!
+//! Both are plain values: they can be printed, journaled, refused, simulated
+//! or carried out. Every effect says what shall be true, so that repeating it is harmless.
+
+mod answer;
+mod query;
+mod words;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::FileState;
+use crate::machine::Machine;
+
+pub use answer::Answer;
+pub use query::Query;
+
+/// What a file must be before it is written or removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expect {
+    /// Anything.
+    Any,
+    /// It must have this content, or already the one to be written.
+    Content(String),
+    /// It must not exist, or already have the content to be written.
+    Absent,
+}
+
+/// A change on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Effects that do not depend on each other, carried out at the same time.
+    Together(Vec<Effect>),
+    /// A file shall have this content. One that exists keeps its mode and owner; a new one belongs to
+    /// whom its folder belongs.
+    WriteFile {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+        /// The content.
+        content: String,
+        /// Permission bits of a new file.
+        mode: u32,
+        /// What must be there before.
+        expect: Expect,
+    },
+    /// A file shall be exactly this: content, mode, owner and time.
+    RestoreFile {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+        /// What it was.
+        state: FileState,
+        /// What must be there before.
+        expect: Expect,
+    },
+    /// A file shall not exist.
+    RemoveFile {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+    },
+    /// A folder shall exist. If it is made, it belongs to whom the folder around it belongs.
+    MakeFolder {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+        /// Permission bits of a new folder.
+        mode: u32,
+    },
+    /// A folder of regmig's own shall not exist.
+    RemoveFolder {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+    },
+    /// A folder shall be moved aside and an empty one with the same owner and mode be in its place.
+    SetAside {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+        /// Where it goes.
+        aside: String,
+    },
+    /// What `SetAside` moved shall be back in its place.
+    PutBack {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+        /// Where it went.
+        aside: String,
+    },
+    /// A folder shall be empty.
+    EmptyFolder {
+        /// Where.
+        machine: Machine,
+        /// Absolute path.
+        path: String,
+    },
+    /// The configured start command shall have been run in the root folder.
+    StartStack {
+        /// Where.
+        machine: Machine,
+    },
+    /// The containers of services shall be made anew from the compose file, and run.
+    Recreate {
+        /// Where.
+        machine: Machine,
+        /// Which services.
+        services: Vec<String>,
+        /// Whether they shall run afterwards.
+        start: bool,
+    },
+    /// The stack's containers and networks shall not exist.
+    RemoveStack {
+        /// Where.
+        machine: Machine,
+    },
+    /// Services shall run.
+    Start {
+        /// Where.
+        machine: Machine,
+        /// Which services.
+        services: Vec<String>,
+    },
+    /// Services shall be stopped.
+    Stop {
+        /// Where.
+        machine: Machine,
+        /// Which services.
+        services: Vec<String>,
+        /// After so long they are killed, seconds.
+        within_s: u64,
+    },
+    /// Docker shall restart services by this policy.
+    RestartPolicy {
+        /// Where.
+        machine: Machine,
+        /// Policy by service.
+        policies: BTreeMap<String, String>,
+    },
+    /// nginx shall accept a configuration file; nothing is reloaded.
+    TestNginx {
+        /// Where.
+        machine: Machine,
+        /// The main file, as seen inside the container.
+        main: String,
+    },
+    /// Writes shall be held in Redis for at most so long.
+    PauseWrites {
+        /// Where.
+        machine: Machine,
+        /// How long.
+        ms: u64,
+    },
+    /// Writes shall no longer be held in Redis.
+    Unpause {
+        /// Where.
+        machine: Machine,
+    },
+    /// Redis shall have saved everything and ended.
+    ShutdownSave {
+        /// Where.
+        machine: Machine,
+    },
+    /// Redis shall have saved a snapshot, begun after this effect was.
+    Snapshot {
+        /// Where.
+        machine: Machine,
+    },
+    /// A verified copy of the data folder shall exist beside a manifest of SHA-256.
+    Backup {
+        /// Where.
+        machine: Machine,
+        /// The folder to copy.
+        data: String,
+        /// Where the copy goes.
+        to: String,
+    },
+    /// Redis shall follow a primary, or none.
+    ReplicaOf {
+        /// Where.
+        machine: Machine,
+        /// Host and port of the primary.
+        primary: Option<(String, u16)>,
+    },
+    /// A setting of the running Redis shall have this value.
+    RedisSet {
+        /// Where.
+        machine: Machine,
+        /// Name of the setting.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// The running Redis shall log in on its primary with the configured password.
+    RedisPrimaryPassword {
+        /// Where.
+        machine: Machine,
+    },
+    /// Keys shall not exist.
+    RedisDelete {
+        /// Where.
+        machine: Machine,
+        /// Which keys.
+        keys: Vec<String>,
+    },
+    /// A canary user shall be known on this machine's Redis, written there directly.
+    RedisCanary {
+        /// Where.
+        machine: Machine,
+        /// The user's name.
+        user: String,
+        /// The core it is said to live on.
+        core: String,
+    },
+    /// A canary user shall have been registered through the machine's public HTTPS port.
+    RegisterCanary {
+        /// Where.
+        machine: Machine,
+        /// The user's name.
+        user: String,
+        /// The core it is said to live on.
+        core: String,
+    },
+    /// A key pair shall exist; made there, so that the private half never travels.
+    MakeKey {
+        /// Where.
+        machine: Machine,
+        /// Absolute path of the private half.
+        path: String,
+        /// `ed25519` or `rsa4096`.
+        kind: String,
+        /// Comment of the public half.
+        comment: String,
+    },
+    /// A command on dest that pulls source's data folder until little is left, and says so in a file.
+    WarmUp {
+        /// Stop after a pass of fewer bytes.
+        below_bytes: u64,
+        /// Passes at most.
+        passes: u32,
+    },
+    /// dest's data folder shall equal source's; both are stopped.
+    LastPass {
+        /// Compare contents instead of size and time.
+        checksum: bool,
+    },
+    /// The tunnel's container shall run on source.
+    StartTunnel,
+    /// The tunnel shall prove, in a container of its own, that it can log in on dest.
+    ProveTunnel,
+    /// A container that regmig made shall not exist.
+    RemoveContainer {
+        /// Where.
+        machine: Machine,
+        /// Its name.
+        name: String,
+    },
+    /// A program shall have been run on the operator's machine.
+    Run {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+}

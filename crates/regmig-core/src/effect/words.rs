@@ -1,0 +1,168 @@
+//! Effects as people read them, in a plan and in the journal.
+
+use std::fmt;
+
+use super::Effect;
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Together(effects) => {
+                for (index, effect) in effects.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str("; at the same time ")?;
+                    }
+                    effect.fmt(f)?;
+                }
+                Ok(())
+            }
+            Self::WriteFile { machine, path, .. } => write!(f, "on {machine}: write {path}"),
+            Self::RestoreFile { machine, path, .. } => {
+                write!(f, "on {machine}: put {path} back as it was")
+            }
+            Self::RemoveFile { machine, path } => write!(f, "on {machine}: remove {path}"),
+            Self::MakeFolder { machine, path, .. } => write!(f, "on {machine}: make folder {path}"),
+            Self::RemoveFolder { machine, path } => write!(f, "on {machine}: remove folder {path}"),
+            Self::SetAside {
+                machine,
+                path,
+                aside,
+            } => {
+                write!(
+                    f,
+                    "on {machine}: move {path} to {aside}, leave an empty folder"
+                )
+            }
+            Self::PutBack {
+                machine,
+                path,
+                aside,
+            } => write!(f, "on {machine}: move {aside} back to {path}"),
+            Self::EmptyFolder { machine, path } => write!(f, "on {machine}: empty {path}"),
+            Self::StartStack { machine } => write!(f, "on {machine}: run the start command"),
+            Self::Recreate {
+                machine,
+                services,
+                start,
+            } => {
+                let then = if *start { "run" } else { "leave stopped" };
+                write!(
+                    f,
+                    "on {machine}: make {} anew from the compose file, {then}",
+                    services.join(", ")
+                )
+            }
+            Self::RemoveStack { machine } => write!(
+                f,
+                "on {machine}: remove the stack's containers and networks"
+            ),
+            Self::Start { machine, services } => {
+                write!(f, "on {machine}: start {}", services.join(", "))
+            }
+            Self::Stop {
+                machine,
+                services,
+                within_s,
+            } => {
+                write!(
+                    f,
+                    "on {machine}: stop {} (killed after {within_s} s)",
+                    services.join(", ")
+                )
+            }
+            Self::RestartPolicy { machine, policies } => {
+                let each: Vec<String> = policies
+                    .iter()
+                    .map(|(service, policy)| format!("{service}={policy}"))
+                    .collect();
+                write!(f, "on {machine}: set restart policies {}", each.join(" "))
+            }
+            Self::TestNginx { machine, main } => write!(f, "on {machine}: nginx -t -c {main}"),
+            Self::PauseWrites { machine, ms } => {
+                write!(f, "on {machine}: Redis CLIENT PAUSE {ms} WRITE")
+            }
+            Self::Unpause { machine } => write!(f, "on {machine}: Redis CLIENT UNPAUSE"),
+            Self::ShutdownSave { machine } => write!(f, "on {machine}: Redis SHUTDOWN SAVE"),
+            Self::Snapshot { machine } => {
+                write!(f, "on {machine}: Redis BGSAVE, and wait for its end")
+            }
+            Self::Backup { machine, data, to } => {
+                write!(
+                    f,
+                    "on {machine}: copy {data} to {to} with a SHA-256 manifest, and check the copy"
+                )
+            }
+            Self::ReplicaOf {
+                machine,
+                primary: Some((host, port)),
+            } => {
+                write!(f, "on {machine}: Redis REPLICAOF {host} {port}")
+            }
+            Self::ReplicaOf {
+                machine,
+                primary: None,
+            } => write!(f, "on {machine}: Redis REPLICAOF NO ONE"),
+            Self::RedisSet {
+                machine,
+                name,
+                value,
+            } => write!(f, "on {machine}: Redis CONFIG SET {name} {value}"),
+            Self::RedisPrimaryPassword { machine } => {
+                write!(
+                    f,
+                    "on {machine}: Redis CONFIG SET masterauth, the configured password"
+                )
+            }
+            Self::RedisDelete { machine, keys } => {
+                write!(f, "on {machine}: Redis DEL {}", keys.join(" "))
+            }
+            Self::RedisCanary {
+                machine,
+                user,
+                core,
+            } => {
+                write!(
+                    f,
+                    "on {machine}: write canary {user} (core {core}) into Redis"
+                )
+            }
+            Self::RegisterCanary {
+                machine,
+                user,
+                core,
+            } => {
+                write!(
+                    f,
+                    "through {machine}'s public HTTPS: register canary {user} (core {core})"
+                )
+            }
+            Self::MakeKey {
+                machine,
+                path,
+                kind,
+                ..
+            } => write!(f, "on {machine}: make {kind} key pair {path}"),
+            Self::WarmUp {
+                below_bytes,
+                passes,
+            } => write!(
+                f,
+                "on dest: rsync source's data, again until a pass moves under {below_bytes} bytes, {passes} passes at most"
+            ),
+            Self::LastPass { checksum: false } => {
+                f.write_str("on dest: last rsync of source's data")
+            }
+            Self::LastPass { checksum: true } => {
+                f.write_str("on dest: last rsync of source's data, by checksum")
+            }
+            Self::StartTunnel => f.write_str("on source: run the tunnel's container"),
+            Self::ProveTunnel => {
+                f.write_str("on source: prove the tunnel's login in a container of its own")
+            }
+            Self::RemoveContainer { machine, name } => {
+                write!(f, "on {machine}: remove the container {name}")
+            }
+            Self::Run { command } => write!(f, "on this machine: run {}", command.join(" ")),
+        }
+    }
+}
