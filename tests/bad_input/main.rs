@@ -10,6 +10,8 @@ mod dest;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod persistence;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod scene;

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use regmig_core::effect::Effect;
+use regmig_core::facts::RedisState;
 use regmig_core::machine::Machine;
 use regmig_core::port::Fut;
 use regmig_core::state::State;
-use regmig_core::step::{Probe, StepError, Undo};
+use regmig_core::step::{Probe, Refusal, StepError, Undo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -335,7 +336,7 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
                         let log = ask::logs(cx, Machine::Dest, service.clone(), 10)
                             .await?
                             .join("\n");
-                        return Ok(regmig_core::step::Refusal {
+                        return Ok(Refusal {
                             what: format!("{service} on dest"),
                             found: "it keeps being restarted".to_owned(),
                             expected: "a service that stays up".to_owned(),
@@ -349,18 +350,10 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
                 }
                 return Ok(Probe::Absent(missing));
             }
+            let redis = ask::redis(cx, Machine::Dest).await?;
             let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-            let version = ask::redis(cx, Machine::Dest).await?.version;
-            if major(&version) < major(&known.redis_version) {
-                return Ok(regmig_core::step::Refusal {
-                    what: "Redis on dest".to_owned(),
-                    found: format!("version {version}"),
-                    expected: format!("the major version of source's or a newer one ({})", known.redis_version),
-                    hint: "an older Redis cannot read source's files: name a newer image in dest's compose file, after \
-                           `regmig rollback --to start`"
-                        .to_owned(),
-                }
-                .into());
+            if let Some(refusal) = unfit(&redis, &known.redis_version) {
+                return Ok(refusal.into());
             }
             let mut logs = BTreeMap::new();
             for service in [&cx.spec.stack.register, &cx.spec.stack.dns] {
@@ -369,7 +362,9 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
                     ask::logs(cx, Machine::Dest, service.clone(), 5).await?,
                 );
             }
-            Ok(Probe::Holds(json!({ "redis": version, "logs": logs })))
+            Ok(Probe::Holds(
+                json!({ "redis": redis.version, "logs": logs }),
+            ))
         })
     },
     before: nothing,
@@ -409,6 +404,31 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
     stays: false,
 };
 
+/// Why dest's Redis must not take over source's data.
+fn unfit(redis: &RedisState, source_version: &str) -> Option<Refusal> {
+    if major(&redis.version) < major(source_version) {
+        return Some(Refusal {
+            what: "Redis on dest".to_owned(),
+            found: format!("version {}", redis.version),
+            expected: format!("the major version of source's or a newer one ({source_version})"),
+            hint: "an older Redis cannot read source's files: `regmig rollback --to start`, name a newer image in \
+                   dest's compose file, and run again"
+                .to_owned(),
+        });
+    }
+    if !redis.appendonly {
+        return Some(Refusal {
+            what: "persistence of Redis on dest".to_owned(),
+            found: "appendonly no".to_owned(),
+            expected: "appendonly yes, as on source".to_owned(),
+            hint: "without it a crash, or its restart in `finalized`, could lose acknowledged writes: \
+                   `regmig rollback --to start`, set `appendonly yes` in dest's redis.conf, and run again"
+                .to_owned(),
+        });
+    }
+    None
+}
+
 fn major(version: &str) -> u32 {
     version
         .split('.')
@@ -418,13 +438,13 @@ fn major(version: &str) -> u32 {
 }
 
 /// A certificate that `trust` does not cover: waiting does not mend it.
-async fn untrusted(cx: &Cx<'_>) -> Option<regmig_core::step::Refusal> {
+async fn untrusted(cx: &Cx<'_>) -> Option<Refusal> {
     let name = &cx.spec.proxy.public_name;
     let error = match ask::https(cx, Machine::Dest, "/".to_owned()).await {
         Err(error @ StepError::Port(regmig_core::port::PortError::Refused { .. })) => error,
         _ => return None,
     };
-    Some(regmig_core::step::Refusal {
+    Some(Refusal {
         what: format!("dest's certificate for {name}"),
         found: preflight::reason(&error).0,
         expected: format!("a certificate that {} covers", cx.spec.proxy.trust.display()),
