@@ -85,8 +85,10 @@ impl World {
                 services,
                 start,
             } => {
+                // compose's own limit of 10 s is too short for a large Redis to save before it ends.
+                let stop_s = spec.limits.stop_s.to_string();
                 let mut arguments = if *start {
-                    vec!["up", "-d", "--no-deps"]
+                    vec!["up", "-d", "--no-deps", "--timeout", &stop_s]
                 } else {
                     vec!["up", "--no-start"]
                 };
@@ -94,7 +96,10 @@ impl World {
                 self.site(*machine).compose(&arguments).await?;
             }
             Effect::RemoveStack { machine } => {
-                self.site(*machine).compose(&["down"]).await?;
+                let stop_s = spec.limits.stop_s.to_string();
+                self.site(*machine)
+                    .compose(&["down", "--timeout", &stop_s])
+                    .await?;
             }
             Effect::Start { machine, services } => self.site(*machine).start(services).await?,
             Effect::Stop {

@@ -58,7 +58,11 @@ impl Lease {
     ///
     /// Refused where somebody else holds it, with who that is.
     pub(crate) async fn take(world: Arc<World>, holder: String) -> Result<Self, PortError> {
-        world.renew_lease(&holder).await?;
+        if let Err(error) = world.renew_lease(&holder).await {
+            // One machine may have given it while the other did not.
+            world.release_lease(&holder).await;
+            return Err(error);
+        }
         let renewal = tokio::spawn({
             let world = Arc::clone(&world);
             async move {
@@ -82,16 +86,7 @@ impl Lease {
         let Some(held) = self.world.lease().take() else {
             return;
         };
-        for machine in Machine::BOTH {
-            if let Err(error) = self
-                .world
-                .site(machine)
-                .lease("release", &held.holder)
-                .await
-            {
-                tracing::warn!(%machine, error = error.chain().join(": "), "the lease was not given back; it runs out");
-            }
-        }
+        self.world.release_lease(&held.holder).await;
     }
 }
 
@@ -110,6 +105,14 @@ impl World {
             until,
         });
         Ok(())
+    }
+
+    async fn release_lease(&self, holder: &str) {
+        for machine in Machine::BOTH {
+            if let Err(error) = self.site(machine).lease("release", holder).await {
+                tracing::warn!(%machine, error = error.chain().join(": "), "the lease was not given back; it runs out");
+            }
+        }
     }
 
     /// Nothing is changed on a machine while somebody else may have taken the lease there.

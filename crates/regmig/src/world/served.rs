@@ -52,7 +52,8 @@ impl World {
         let path = self
             .spec
             .path(Machine::Source, &self.spec.stack.nginx_access_log);
-        let script = "[ ! -f \"$1\" ] || tail -c \"$2\" -- \"$1\"";
+        // A log that is not there would look like silence.
+        let script = "tail -c \"$2\" -- \"$1\"";
         let text = self
             .source
             .look(
@@ -61,11 +62,13 @@ impl World {
                 &[&path, &TAIL_BYTES.to_string()],
             )
             .await?;
-        Ok(text
-            .lines()
-            .filter(|line| !line.contains(AGENT))
-            .filter_map(access_line)
-            .collect())
+        http_requests(&text).ok_or_else(|| PortError::Refused {
+            what: format!(
+                "{path} on source: found no line with a time such as [22/Nov/2026:12:30:05 +0100], expected nginx's \
+                 access log in its `combined` format; correct `nginx_access_log` under [stack] in regmig.toml"
+            ),
+            source: None,
+        })
     }
 
     async fn dns_requests(
@@ -100,6 +103,17 @@ impl World {
     }
 }
 
+/// Requests of others in an access log; nothing where there are lines and none can be read.
+fn http_requests(log: &str) -> Option<Vec<Request>> {
+    let readable = log.lines().any(|line| access_line(line).is_some());
+    (readable || log.trim().is_empty()).then(|| {
+        log.lines()
+            .filter(|line| !line.contains(AGENT))
+            .filter_map(access_line)
+            .collect()
+    })
+}
+
 /// A line of nginx's `combined` format, or of any other with the time in brackets.
 fn access_line(line: &str) -> Option<Request> {
     let (_, rest) = line.split_once('[')?;
@@ -116,7 +130,20 @@ fn access_line(line: &str) -> Option<Request> {
 
 #[cfg(test)]
 mod tests {
-    use super::access_line;
+    use super::{AGENT, access_line, http_requests};
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_no_silence() {
+        let line = |agent: &str| {
+            format!(
+                r#"10.0.0.7 - - [22/Nov/2026:12:30:05 +0100] "GET / HTTP/1.1" 302 0 "-" "{agent}""#
+            )
+        };
+        assert_eq!(http_requests(""), Some(Vec::new()));
+        assert_eq!(http_requests(&line(AGENT)), Some(Vec::new()));
+        assert_eq!(http_requests(&line("curl/8")).unwrap().len(), 1);
+        assert_eq!(http_requests("12:30:05 GET /"), None);
+    }
 
     #[test]
     fn the_time_of_a_request_is_found() {
