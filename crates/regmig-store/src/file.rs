@@ -202,7 +202,7 @@ impl JournalFile {
             None => Existing::create(path)?.file,
         };
         if contents.torn > 0 {
-            tracing::warn!(
+            tracing::debug!(
                 bytes = contents.torn,
                 "the journal's last line was torn; it is dropped"
             );

@@ -200,7 +200,7 @@ fn holds_what_is_known(
             seq: known.records.saturating_sub(1),
         }),
         None if known.records == found + 1 && contents.restore(bytes, known) => {
-            tracing::warn!("the journal's last record was cut off; it is put back");
+            tracing::debug!("the journal's last record was cut off; it is put back");
             Ok(())
         }
         None => Err(StoreError::Lost {
