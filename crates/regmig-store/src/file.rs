@@ -1,9 +1,10 @@
 //! The journal file.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use regmig_core::journal::{FORMAT, Record};
 
@@ -168,12 +169,8 @@ impl Existing {
     }
 
     /// Whether it is now this process's alone to write.
-    pub(crate) fn lock(&self) -> Result<bool, StoreError> {
-        match self.file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(source)) => Err(io("cannot lock", &self.path)(source)),
-        }
+    pub(crate) fn lock(&self, patience: Duration) -> Result<bool, StoreError> {
+        crate::take(&self.file, patience).map_err(io("cannot lock", &self.path))
     }
 
     fn create(path: &Path) -> Result<Self, StoreError> {
@@ -185,7 +182,7 @@ impl Existing {
             .map_err(io("cannot create", path))?;
         let path = path.to_owned();
         let created = Self { path, file };
-        created.lock()?;
+        created.lock(Duration::ZERO)?;
         Ok(created)
     }
 }

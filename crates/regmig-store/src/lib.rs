@@ -73,7 +73,7 @@ impl Store {
         // Locked as well, so that a lock file that somebody removed does not make room for a second writer.
         let existing = file::Existing::open(&journal)?;
         if let Some(existing) = &existing
-            && !existing.lock()?
+            && !existing.lock(LOCK_PATIENCE)?
         {
             return Err(in_use());
         }
@@ -156,15 +156,21 @@ fn lock(folder: &Path, patience: Duration) -> Result<Option<File>, StoreError> {
         .write(true)
         .open(&path)
         .map_err(io("cannot open", &path))?;
+    let taken = take(&lock, patience).map_err(io("cannot lock", &path))?;
+    Ok(taken.then_some(lock))
+}
+
+/// Whether a file could be locked within a time.
+pub(crate) fn take(file: &File, patience: Duration) -> std::io::Result<bool> {
     let begun = Instant::now();
     loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(Some(lock)),
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
             Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(source)) => return Err(io("cannot lock", &path)(source)),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
 }
@@ -214,10 +220,12 @@ fn holds_what_is_known(
 
 /// Whether a process has the store open for writing right now.
 pub fn in_use(folder: &Path) -> bool {
-    let Ok(lock) = File::options().write(true).open(folder.join(LOCK)) else {
-        return false;
+    let locked = |name| {
+        File::open(folder.join(name))
+            .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     };
-    matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
+    // The second alone where somebody removed the first.
+    locked(LOCK) || locked(JOURNAL)
 }
 
 /// Reads the journal in a folder without taking part in it; nothing if there is none.

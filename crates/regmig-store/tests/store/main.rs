@@ -91,11 +91,13 @@ fn a_lock_file_that_is_gone_makes_no_room_for_a_second_writer() {
     let folder = filled(3);
     let (store, _) = Store::open(folder.path()).unwrap();
     std::fs::remove_file(folder.path().join(LOCK)).unwrap();
+    assert!(regmig_store::in_use(folder.path()));
     assert!(matches!(
         Store::open(folder.path()),
         Err(StoreError::InUse { .. })
     ));
     drop(store);
+    assert!(!regmig_store::in_use(folder.path()));
     std::fs::remove_file(folder.path().join(LOCK)).unwrap();
     let (_, contents) = Store::open(folder.path()).unwrap();
     assert_eq!(contents.records, records(3));
