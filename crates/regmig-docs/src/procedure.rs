@@ -63,7 +63,7 @@ const HOME: &str = "
 ## Failback
 
 Steps on the way home, taken as steps forward are, while a rollback is under way. They end where `synced`
-rests. Until something behind them is undone, dest can be opened again instead: `regmig rollback --to` the state in
+rests. Until something behind them is undone, dest can be opened again instead: `regmig rollback --to STATE` with the state in
 which the migration rests undoes them.
 ";
 

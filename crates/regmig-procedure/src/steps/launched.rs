@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Edited, FoundAll, are_down, are_up, at_once, edit_refused, found, holds_if, keep, marker,
-    nothing, policies, read_back, restore, until_healthy,
+    Edited, FoundAll, are_down, are_up, at_once, edit_refused, found, holds_if, is_half_moved,
+    keep, marker, nothing, policies, read_back, restore, until_healthy,
 };
 use crate::ask::{self, Cx};
 use crate::edit::compose;
@@ -204,16 +204,15 @@ fn undo_aside<'a>(cx: &'a Cx<'a>, before: &'a Value) -> Fut<'a, Result<Vec<Effec
         if before.services.is_empty() && (to_move || !now.is_empty()) {
             effects.push(Effect::RemoveStack { machine });
         }
-        if to_move {
-            effects.push(if before.data {
-                Effect::PutBack {
-                    machine,
-                    path,
-                    aside: before.aside,
-                }
-            } else {
-                Effect::RemoveFolder { machine, path }
-            });
+        let put_back = Effect::PutBack {
+            machine,
+            path: path.clone(),
+            aside: before.aside,
+        };
+        if to_move && !before.data {
+            effects.push(Effect::RemoveFolder { machine, path });
+        } else if to_move || is_half_moved(cx, machine, &path).await? {
+            effects.push(put_back);
         }
         if !before.services.is_empty() && (to_move || found(&now) != before.services) {
             let services: Vec<String> = before.services.keys().cloned().collect();

@@ -205,6 +205,21 @@ pub(crate) async fn without_container(
         .collect())
 }
 
+/// Whether a move of a folder aside, or back, was cut off and has left a folder in between.
+pub(crate) async fn is_half_moved(
+    cx: &Cx<'_>,
+    machine: Machine,
+    path: &str,
+) -> Result<bool, StepError> {
+    for between in ["regmig-new", "regmig-gone"] {
+        let path = format!("{path}.{between}");
+        if ask::folder(cx, machine, path).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// How a service was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {

@@ -20,7 +20,9 @@ const SUMS: &str = r#"cd "$1" && find . -type f -print0 | sort -z | xargs -0 -r 
 const USERS: &str = r#"[ -d "$1" ] || { echo 0; exit 0; }
 grep -rahoE '[A-Za-z0-9._-]+:users' "$1" | sort -u | grep -vcx 'wactiv:users' || :"#;
 
+/// `$1.regmig-new` and `$1.regmig-gone` are in between; whatever a script that was cut off has left of them goes first.
 const SET_ASIDE: &str = r#"set -eu
+rm -rf -- "$1.regmig-new"
 [ -e "$2" ] || mv -T -- "$1" "$2"
 if ! [ -d "$1" ]; then
   mkdir -- "$1.regmig-new"
@@ -32,8 +34,9 @@ sync -f "$1""#;
 
 /// The folder that came in its place goes first; what was aside is never touched before that.
 const PUT_BACK: &str = r#"set -eu
+rm -rf -- "$1.regmig-gone" "$1.regmig-new"
 [ -e "$2" ] || exit 0
-if [ -e "$1" ]; then rm -rf -- "$1.regmig-gone"; mv -T -- "$1" "$1.regmig-gone"; fi
+if [ -e "$1" ]; then mv -T -- "$1" "$1.regmig-gone"; fi
 mv -T -- "$2" "$1"
 rm -rf -- "$1.regmig-gone"
 sync -f "$1""#;

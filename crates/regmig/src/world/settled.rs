@@ -7,14 +7,14 @@ use regmig_core::port::PortError;
 use super::site::Site;
 
 /// Scripts end first, since this one waits for their lock; a moment later whatever was on its way to Docker or Redis has arrived.
-/// Docker tells at once, with `kill`, that a container is being stopped, and with `die` that it has; what a
-/// signal is sent for otherwise (1 HUP, 10 USR1, 12 USR2, 28 WINCH) is no stop.
+/// Docker tells at once, with `kill`, that a container is being stopped, and with `die` that it has. Signals by which
+/// images are stopped: 2 INT, 3 QUIT, 9 KILL, 15 TERM, 37 RTMIN+3; others are sent for other reasons.
 const SETTLED: &str = r#"sleep 1
 for i in $(seq "$2"); do
   now=$(date +%s)
   docker events --since "$((now - $1))" --until "$now" --filter type=container \
     --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.signal}}' \
-  | awk '$1 == "kill" && $3 !~ /^(1|10|12|28)$/ { stopping[$2] = 1 }
+  | awk '$1 == "kill" && $3 ~ /^(2|3|9|15|37)$/ { stopping[$2] = 1 }
          $1 == "die" || $1 == "start" || $1 == "destroy" { delete stopping[$2] }
          END { for (container in stopping) found = 1; exit found }' && exit
   sleep 1

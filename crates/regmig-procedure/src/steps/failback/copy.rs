@@ -14,7 +14,9 @@ use regmig_core::step::{Patience, Probe, StepError, Undo};
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::steps::linked::{before_failback, homeward};
-use crate::steps::{are_down, are_up, at_once, nothing, policies, synced, until_healthy};
+use crate::steps::{
+    are_down, are_up, at_once, is_half_moved, nothing, policies, synced, until_healthy,
+};
 
 const PASS_ID: &str = "failback/pass";
 
@@ -165,7 +167,10 @@ pub(crate) const ASIDE: ProcedureStep = ProcedureStep {
         Box::pin(async move {
             let machine = Machine::Source;
             let aside = before_failback(cx.spec);
-            if ask::folder(cx, machine, aside.clone()).await?.is_none() {
+            let path = cx.spec.data(machine);
+            if ask::folder(cx, machine, aside.clone()).await?.is_none()
+                && !is_half_moved(cx, machine, &path).await?
+            {
                 return Ok(Vec::new());
             }
             Ok(vec![
@@ -180,7 +185,7 @@ pub(crate) const ASIDE: ProcedureStep = ProcedureStep {
                 },
                 Effect::PutBack {
                     machine,
-                    path: cx.spec.data(machine),
+                    path,
                     aside,
                 },
             ])
