@@ -1,0 +1,381 @@
+//! Walks schedules: every single fault at every point, pairs at neighbouring effects, and random ones beyond.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use regmig_core::machine::Machine;
+use regmig_core::state::State;
+
+use crate::driver::{Made, Marked, Run, mark, run, run_on};
+use crate::fault::{Cut, Fault, Point};
+use crate::schedule::{Goal, Schedule, Then};
+use crate::world::Done;
+use crate::world::scene::Scene;
+
+/// How much is explored.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    pub(crate) scenes: Vec<Scene>,
+    /// The state up to which migrations go.
+    pub(crate) until: State,
+    /// Pairs of faults too.
+    pub(crate) pairs: bool,
+    /// Rollbacks from every state to every earlier one, not only those on the way.
+    pub(crate) rollbacks: bool,
+    /// Random schedules until there are so many in all.
+    pub(crate) at_least: usize,
+    pub(crate) seed: u64,
+    /// Stop after so many violations.
+    pub(crate) enough: usize,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Distinct schedules that were run.
+    pub(crate) schedules: usize,
+    /// Those with a single fault.
+    pub(crate) single: usize,
+    /// Those with two faults at neighbouring effects.
+    pub(crate) pairs: usize,
+    /// Random ones.
+    pub(crate) random: usize,
+    /// Violations with the schedule that led to each.
+    pub(crate) violations: Vec<(Schedule, String)>,
+}
+
+/// A migration without faults, of which others are made.
+struct Base {
+    schedule: Schedule,
+    /// Effects and records from which on faults are of interest.
+    from: (u32, u32),
+    /// Effects and records up to which they are.
+    to: (u32, u32),
+    /// The states reached on the way, with effects and records seen by then.
+    states: Vec<(State, (u32, u32))>,
+}
+
+/// Explores.
+pub(crate) fn explore(made: &Made, scope: &Scope) -> Found {
+    let mut found = Found::default();
+    let bases = bases(made, scope, &mut found);
+    let mut seen = HashSet::new();
+    for base in &bases {
+        let marked = mark(made, &base.schedule);
+        let effects = &marked.run.effects;
+        let fresh = |one: &Schedule, seen: &mut HashSet<Schedule>| seen.insert(one.clone());
+        let all: Vec<Schedule> = singles(base, effects)
+            .into_iter()
+            .filter(|one| fresh(one, &mut seen))
+            .collect();
+        found.single += run_all(made, scope, &marked, &all, &mut found);
+        if scope.pairs {
+            let all: Vec<Schedule> = pairs(base)
+                .into_iter()
+                .filter(|one| fresh(one, &mut seen))
+                .collect();
+            found.pairs += run_all(made, scope, &marked, &all, &mut found);
+        }
+    }
+    let mut chance = Chance(scope.seed);
+    let missing = scope.at_least.saturating_sub(found.schedules);
+    let each = missing.div_ceil(bases.len().max(1));
+    for base in bases.iter().filter(|_| missing > 0) {
+        let marked = mark(made, &base.schedule);
+        let mut all = Vec::new();
+        while all.len() < each {
+            let one = chance.schedule(base, &marked.run.effects);
+            if seen.insert(one.clone()) {
+                all.push(one);
+            }
+        }
+        found.random += run_all(made, scope, &marked, &all, &mut found);
+    }
+    found
+}
+
+fn plain(scene: Scene, goals: Vec<Goal>) -> Schedule {
+    Schedule {
+        scene,
+        goals,
+        then: Then::Resume,
+        faults: Vec::new(),
+    }
+}
+
+fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
+    let mut bases = Vec::new();
+    let states: Vec<State> = State::ALL
+        .into_iter()
+        .filter(|state| (State::Launched..=scope.until).contains(state))
+        .collect();
+    for scene in &scope.scenes {
+        // State by state, to learn where each is reached; a run in one go does the same.
+        let chain = plain(
+            *scene,
+            states.iter().map(|state| Goal::To(*state)).collect(),
+        );
+        let run = run(made, &chain, false);
+        keep(found, &chain, &run);
+        let states: Vec<(State, (u32, u32))> = states
+            .iter()
+            .copied()
+            .zip(run.reached.iter().copied())
+            .collect();
+        bases.push(Base {
+            schedule: plain(*scene, vec![Goal::To(scope.until)]),
+            from: (0, 0),
+            to: (
+                u32::try_from(run.effects.len()).unwrap_or(u32::MAX),
+                run.appends,
+            ),
+            states: states.clone(),
+        });
+        if !scope.rollbacks {
+            continue;
+        }
+        for (from, _) in &states {
+            for to in State::ALL.into_iter().filter(|to| to < from) {
+                let schedule = plain(
+                    *scene,
+                    vec![Goal::To(*from), Goal::Back(to), Goal::To(*from)],
+                );
+                let run = crate::driver::run(made, &schedule, false);
+                if run.no_way {
+                    continue;
+                }
+                keep(found, &schedule, &run);
+                let (Some(start), Some(end)) =
+                    (run.reached.first().copied(), run.reached.get(1).copied())
+                else {
+                    continue;
+                };
+                bases.push(Base {
+                    schedule,
+                    from: start,
+                    to: end,
+                    states: Vec::new(),
+                });
+            }
+        }
+    }
+    bases
+}
+
+fn keep(found: &mut Found, schedule: &Schedule, run: &Run) {
+    found.schedules += 1;
+    for violation in &run.violations {
+        found.violations.push((schedule.clone(), violation.clone()));
+    }
+}
+
+/// Faults that an effect can meet.
+fn faults(done: &Done) -> Vec<Fault> {
+    let mut all = vec![
+        Fault::Refused,
+        Fault::NotSent,
+        Fault::Lost,
+        Fault::Vain,
+        Fault::Twice,
+        Fault::KilledBefore,
+        Fault::KilledAfter,
+        Fault::Unreachable(3_000),
+        Fault::Unreachable(20_000),
+        Fault::TunnelLost,
+        Fault::Late(1_500),
+        Fault::Late(4_000),
+        Fault::Overtaken(1_500),
+        Fault::LateKilled(1_500),
+        Fault::LateKilled(4_000),
+    ];
+    for machine in Machine::BOTH {
+        all.extend([
+            Fault::RebootBefore(machine),
+            Fault::RebootAfter(machine),
+            Fault::DiskFull(machine),
+        ]);
+    }
+    for parts in 1..done.beats {
+        for cut in [Cut::Lost, Cut::Refused, Cut::Killed, Cut::Rebooted] {
+            all.push(Fault::Half(parts, cut));
+        }
+    }
+    all
+}
+
+/// What the operator may do after a fault: resume, or go back to any state reached by then.
+fn thens(base: &Base, seen: (u32, u32)) -> Vec<Then> {
+    let mut all = vec![Then::Resume];
+    if !base.states.is_empty() {
+        all.push(Then::Back(State::Start));
+    }
+    let reached = base
+        .states
+        .iter()
+        .filter(|(_, at)| at.0 <= seen.0 && at.1 <= seen.1);
+    all.extend(reached.map(|(state, _)| Then::Back(*state)));
+    all
+}
+
+fn singles(base: &Base, effects: &[Done]) -> Vec<Schedule> {
+    let mut all = Vec::new();
+    let mut add = |point: Point, fault: Fault, then: Then| {
+        all.push(Schedule {
+            then,
+            faults: vec![(point, fault)],
+            ..base.schedule.clone()
+        });
+    };
+    for (index, done) in (0..base.to.0).zip(effects).skip(base.from.0 as usize) {
+        for fault in faults(done) {
+            for then in thens(base, (index, u32::MAX)) {
+                add(Point::Effect(index), fault, then);
+            }
+        }
+    }
+    for index in base.from.1..base.to.1 {
+        for fault in [Fault::KilledBefore, Fault::KilledAfter, Fault::Unwritten] {
+            for then in thens(base, (u32::MAX, index)) {
+                add(Point::Append(index), fault, then);
+            }
+        }
+    }
+    all
+}
+
+/// Two faults at neighbouring effects; the second may meet the run that resumes.
+fn pairs(base: &Base) -> Vec<Schedule> {
+    const KINDS: [Fault; 13] = [
+        Fault::Refused,
+        Fault::Lost,
+        Fault::Vain,
+        Fault::Twice,
+        Fault::KilledBefore,
+        Fault::KilledAfter,
+        Fault::Half(1, Cut::Refused),
+        Fault::Half(1, Cut::Killed),
+        Fault::RebootAfter(Machine::Source),
+        Fault::RebootAfter(Machine::Dest),
+        Fault::Late(1_500),
+        Fault::LateKilled(1_500),
+        Fault::Unreachable(20_000),
+    ];
+    let mut all = Vec::new();
+    for index in base.from.0..base.to.0 {
+        for first in KINDS {
+            for second in KINDS {
+                let faults = vec![
+                    (Point::Effect(index), first),
+                    (Point::Effect(index + 1), second),
+                ];
+                all.push(Schedule {
+                    faults,
+                    ..base.schedule.clone()
+                });
+            }
+        }
+    }
+    all
+}
+
+/// Runs schedules on all cores; stops early once there are enough violations. Returns how many were run.
+fn run_all(
+    made: &Made,
+    scope: &Scope,
+    marked: &Marked,
+    schedules: &[Schedule],
+    found: &mut Found,
+) -> usize {
+    let next = AtomicUsize::new(0);
+    let bad = AtomicUsize::new(found.violations.len());
+    let violations = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scoped| {
+        for _ in 0..threads {
+            scoped.spawn(|| {
+                while bad.load(Ordering::Relaxed) < scope.enough {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(schedule) = schedules.get(index) else {
+                        break;
+                    };
+                    let run = run_on(made, marked, schedule);
+                    if !run.violations.is_empty() {
+                        bad.fetch_add(1, Ordering::Relaxed);
+                        violations
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(index, run.violations);
+                    }
+                }
+            });
+        }
+    });
+    let count = next.load(Ordering::Relaxed).min(schedules.len());
+    found.schedules += count;
+    for (index, all) in violations
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
+        if let Some(schedule) = schedules.get(index) {
+            found.violations.extend(
+                all.into_iter()
+                    .map(|violation| (schedule.clone(), violation)),
+            );
+        }
+    }
+    count
+}
+
+/// Numbers that look random and are the same for the same seed (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % (limit.max(1) as u64)).unwrap_or_default()
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T], otherwise: T) -> T {
+        let index = self.below(all.len());
+        all.get(index).copied().unwrap_or(otherwise)
+    }
+
+    /// Two to four faults anywhere in a migration.
+    fn schedule(&mut self, base: &Base, effects: &[Done]) -> Schedule {
+        let mut faults = BTreeSet::new();
+        let count = 2 + self.below(3);
+        let whole = Done { beats: 1 };
+        while faults.len() < count {
+            if self.below(3) == 0 {
+                let append = u32::try_from(self.below(base.to.1 as usize + 20)).unwrap_or_default();
+                let kinds = [Fault::KilledBefore, Fault::KilledAfter, Fault::Unwritten];
+                faults.insert((Point::Append(append), self.of(&kinds, Fault::Unwritten)));
+            } else {
+                // What is resumed or undone has more effects than the run without faults.
+                let at = self.below(base.to.0 as usize + 12);
+                let kinds = self::faults(effects.get(at).unwrap_or(&whole));
+                let index = u32::try_from(at).unwrap_or_default();
+                faults.insert((Point::Effect(index), self.of(&kinds, Fault::Lost)));
+            }
+        }
+        let then = if self.below(2) == 0 {
+            Then::Resume
+        } else {
+            Then::Back(self.of(&State::ALL, State::Start))
+        };
+        Schedule {
+            then,
+            faults: faults.into_iter().collect(),
+            ..base.schedule.clone()
+        }
+    }
+}
