@@ -1,7 +1,6 @@
 //! `regmig` moves a platform's master register from one machine to another while people use it.
 
 mod commands;
-mod config;
 mod problem;
 mod render;
 mod session;
@@ -11,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use regmig::{cli, exit_code};
+use regmig::{access_log, cli, config, exit_code, rsync_output};
 
 use crate::cli::Cli;
 
