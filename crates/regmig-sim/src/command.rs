@@ -15,7 +15,7 @@ use crate::schedule::Schedule;
 use crate::world::scene::Scene;
 
 /// Violations that are printed with their trace.
-const SHOWN: usize = 12;
+const SHOWN: usize = 60;
 
 /// Runs the real engine and steps in a simulated world, with everything that can go wrong.
 #[derive(Debug, Parser)]
@@ -40,6 +40,9 @@ enum Command {
         /// Stop after so many schedules with violations
         #[arg(long, default_value_t = 200)]
         enough: usize,
+        /// Only migrations whose text contains this, for example `former/to:proxy`
+        #[arg(long, default_value = "")]
+        only: String,
         /// Write figures here
         #[arg(long)]
         json: Option<PathBuf>,
@@ -87,6 +90,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
             seed,
             schedules,
             enough,
+            only,
             json,
         } => {
             let begun = Instant::now();
@@ -98,6 +102,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                 at_least: if *depth > 1 { *schedules } else { 0 },
                 seed: *seed,
                 enough: *enough,
+                only: only.clone(),
             };
             let found = explore(&planted::true_one(), &scope);
             tell(out, &found)?;

@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 
 use regmig_core::cursor::{Cursor, Direction};
 use regmig_core::edge::NoWay;
-use regmig_core::engine::{Engine, EngineError, Operator, Outcome, rollback_plan};
+use regmig_core::engine::{Engine, EngineError, Operator, Outcome, way_back};
 use regmig_core::journal::{Begun, Event, FORMAT, Failure, Journal, JournalError, Record};
 use regmig_core::machine::Machine;
 use regmig_core::report::{Note, Report};
 use regmig_core::state::State;
-use regmig_core::step::Step;
+use regmig_core::step::Procedure;
 use regmig_procedure::spec::Spec;
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ const PATIENT_MS: i64 = 6_000;
 /// What regmig is made of in a run: the true one, or one with a planted bug.
 pub(crate) struct Made {
     pub(crate) spec: Arc<Spec>,
-    pub(crate) steps: Vec<Step<Spec>>,
+    pub(crate) procedure: Procedure<Spec>,
     pub(crate) slip: Slip,
 }
 
@@ -320,18 +320,22 @@ impl Runner<'_> {
                     self.violation(format!("the journal: {words}"));
                     return false;
                 }
-                Ended::NoWay(words) if resumes == 0 => {
+                Ended::NoWay(words) if schedule.faults.is_empty() => {
                     self.world.tell(|| format!("no way: {words}"));
                     return true;
                 }
                 Ended::NoWay(words) | Ended::Short(words) => words,
             };
             self.world.tell(|| format!("-- not there yet: {words}"));
-            if let (Goal::To(_), Some(Then::Back(to))) = (goal, then.take())
+            if let Some(Then::Back(to)) = then.take()
+                && goal != Goal::Back(to)
                 && self.offers(to)
             {
                 self.world
                     .tell(|| format!("-- the operator goes back to {to}"));
+                if matches!(goal, Goal::Back(_)) {
+                    goals.pop_front();
+                }
                 goals.push_front(Goal::Back(to));
                 resumes = 1;
                 self.world.inner().state.pass(OPERATOR_MS);
@@ -386,16 +390,15 @@ impl Runner<'_> {
     /// Whether a rollback to a state is possible now.
     fn offers(&self, to: State) -> bool {
         self.fold().is_ok_and(|cursor| {
-            cursor.direction() == Direction::Forward
-                && rollback_plan(&self.made.steps, &cursor, to)
-                    .is_ok_and(|undone| !undone.is_empty())
+            way_back(&self.made.procedure, &cursor, to, |_| Ok(()))
+                .is_ok_and(|way| !way.legs.is_empty())
         })
     }
 
     /// The nearest state in which clients are served and to which a rollback is possible now.
     fn offered(&self) -> Option<State> {
         let cursor = self.fold().ok()?;
-        let state = cursor.state(self.made.steps.iter().map(|step| (step.id, step.enters)));
+        let state = cursor.state(self.made.procedure.order());
         State::ALL.into_iter().rev().find(|to| {
             *to < state.next().unwrap_or(state)
                 && matches!(
@@ -413,16 +416,16 @@ impl Runner<'_> {
             Err(words) => return Ended::Nonsense(words),
         };
         self.world.inner().killed = false;
-        let state = cursor.state(self.made.steps.iter().map(|step| (step.id, step.enters)));
-        let goal = match cursor.direction() {
-            Direction::Back(to) => Goal::Back(to),
-            Direction::Forward => goal,
+        let state = cursor.state(self.made.procedure.order());
+        let goal = match (goal, cursor.direction()) {
+            (Goal::To(_), Direction::Back(to)) => Goal::Back(to),
+            (goal, _) => goal,
         };
         if let Goal::Back(to) = goal
             && again
             && cursor.direction() == Direction::Forward
             && let Err(EngineError::NoWay(NoWay::NotBefore { .. })) =
-                rollback_plan(&self.made.steps, &cursor, to)
+                way_back(&self.made.procedure, &cursor, to, |_| Ok(()))
             && state == to
         {
             // The record of its end was kept, and the program killed before it could tell.
@@ -446,7 +449,7 @@ impl Runner<'_> {
         let begun = cursor.begun().is_some();
         let goes_on = self.goes_on;
         let mut engine = Engine {
-            steps: &self.made.steps,
+            procedure: &self.made.procedure,
             spec: &*self.made.spec,
             world: &self.world,
             report: &Silent,
@@ -558,7 +561,7 @@ impl Runner<'_> {
             goals: 0,
         };
         let engine = Engine {
-            steps: &self.made.steps,
+            procedure: &self.made.procedure,
             spec: &*self.made.spec,
             world: &self.world,
             report: &Silent,

@@ -29,6 +29,8 @@ pub(crate) struct Scope {
     pub(crate) seed: u64,
     /// Stop after so many violations.
     pub(crate) enough: usize,
+    /// Only migrations whose text contains this.
+    pub(crate) only: String,
 }
 
 /// What was found.
@@ -60,7 +62,8 @@ struct Base {
 /// Explores.
 pub(crate) fn explore(made: &Made, scope: &Scope) -> Found {
     let mut found = Found::default();
-    let bases = bases(made, scope, &mut found);
+    let mut bases = bases(made, scope, &mut found);
+    bases.retain(|base| base.schedule.to_string().contains(&scope.only));
     let mut seen = HashSet::new();
     for base in &bases {
         let marked = mark(made, &base.schedule);
@@ -138,15 +141,21 @@ fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
         }
         for (from, _) in &states {
             for to in State::ALL.into_iter().filter(|to| to < from) {
-                let schedule = plain(
-                    *scene,
-                    vec![Goal::To(*from), Goal::Back(to), Goal::To(*from)],
-                );
+                let mut goals = vec![Goal::To(*from), Goal::Back(to)];
+                // And again forward, where everything was undone.
+                if to == State::Start {
+                    goals.push(Goal::To(*from));
+                }
+                let schedule = plain(*scene, goals);
                 let run = crate::driver::run(made, &schedule, false);
                 if run.no_way {
                     continue;
                 }
                 keep(found, &schedule, &run);
+                if !run.violations.is_empty() {
+                    // It needs no fault: what is made of it would only say so again.
+                    continue;
+                }
                 let (Some(start), Some(end)) =
                     (run.reached.first().copied(), run.reached.get(1).copied())
                 else {
@@ -208,9 +217,20 @@ fn faults(done: &Done) -> Vec<Fault> {
 /// What the operator may do after a fault: resume, or go back to any state reached by then.
 fn thens(base: &Base, seen: (u32, u32)) -> Vec<Then> {
     let mut all = vec![Then::Resume];
-    if !base.states.is_empty() {
-        all.push(Then::Back(State::Start));
+    if let Some(Goal::Back(to)) = base.schedule.goals.get(1) {
+        // Another target, or dest serves again.
+        if let Some(Goal::To(from)) = base.schedule.goals.first()
+            && *from >= State::Proxy
+            && *to < State::Proxy
+        {
+            all.push(Then::Back(*from));
+        }
+        if *to > State::Start {
+            all.push(Then::Back(State::Start));
+        }
+        return all;
     }
+    all.push(Then::Back(State::Start));
     let reached = base
         .states
         .iter()

@@ -2,6 +2,8 @@
 //!
 //! Deterministic: the same schedule gives the same run. `docs/design/` says what is modelled and what is not.
 
+#[cfg(test)]
+mod authority;
 mod command;
 mod driver;
 mod explore;

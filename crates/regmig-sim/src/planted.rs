@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use regmig_core::step::{Step, Undo};
+use regmig_core::step::{Homeward, Procedure, Step, Undo};
 use regmig_procedure::procedure;
 use regmig_procedure::spec::{Spec, Strategy};
 
@@ -24,9 +24,27 @@ pub(crate) enum Slip {
 pub(crate) fn true_one() -> Made {
     Made {
         spec: Arc::new(scene::spec()),
-        steps: procedure::steps(Strategy::Copy).iter().map(copy).collect(),
+        procedure: table(),
         slip: Slip::None,
     }
+}
+
+/// The tables of steps, for changing one.
+fn table() -> Procedure<Spec> {
+    let known = procedure::procedure(Strategy::Copy);
+    let home = |way: &Homeward<Spec>| Homeward {
+        ready: way.ready,
+        steps: copies(way.steps),
+    };
+    Procedure {
+        steps: copies(known.steps),
+        replication: home(&known.replication),
+        copy: home(&known.copy),
+    }
+}
+
+fn copies(steps: &[Step<Spec>]) -> &'static [Step<Spec>] {
+    Vec::leak(steps.iter().map(copy).collect())
 }
 
 fn copy(step: &Step<Spec>) -> Step<Spec> {
@@ -34,6 +52,7 @@ fn copy(step: &Step<Spec>) -> Step<Spec> {
         undo: match &step.undo {
             Undo::Nothing(reason) => Undo::Nothing(reason),
             Undo::Run(plan) => Undo::Run(*plan),
+            Undo::OnceHome(plan) => Undo::OnceHome(*plan),
             Undo::Never(reason) => Undo::Never(reason),
         },
         id: step.id,

@@ -229,6 +229,14 @@ impl State {
                 self.put(Machine::Dest, &path, File::text("[]", now));
             }
             Effect::LastPass { checksum } => self.rsync(Machine::Dest, *checksum)?,
+            Effect::HomePass => {
+                let open = format!("{}/homeward", self.spec.work(Machine::Source));
+                if !self.source.disk.files.contains_key(open.as_str()) {
+                    self.beat()?;
+                    return refused("regmig: refused to write");
+                }
+                self.rsync(Machine::Source, true)?;
+            }
             Effect::StartTunnel => {
                 let name = self.spec.tunnel.name.clone();
                 self.run_container(&name, "always")?;
@@ -575,7 +583,7 @@ impl State {
         Ok(())
     }
 
-    /// One pass of rsync: a machine pulls its peer's data folder, as it is on disk.
+    /// One pass of rsync, which runs on dest: a machine gets its peer's data folder, as it is on disk.
     fn rsync(&mut self, to: Machine, checksum: bool) -> Result<(), Stop> {
         let from = to.peer();
         self.beat()?;

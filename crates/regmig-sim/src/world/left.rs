@@ -50,7 +50,7 @@ impl Left {
     }
 }
 
-fn compare<K: Ord + std::fmt::Display, V: PartialEq + std::fmt::Debug>(
+fn compare<K: Ord + std::fmt::Display, V: PartialEq>(
     words: &mut Vec<String>,
     machine: Machine,
     what: &str,
@@ -61,9 +61,7 @@ fn compare<K: Ord + std::fmt::Display, V: PartialEq + std::fmt::Debug>(
         match is.get(name) {
             None => words.push(format!("{machine}: {what} {name} is gone")),
             Some(now) if now != value => {
-                words.push(format!(
-                    "{machine}: {what} {name} was {value:?}, is {now:?}"
-                ));
+                words.push(format!("{machine}: {what} {name} is not what it was"));
             }
             Some(_) => {}
         }

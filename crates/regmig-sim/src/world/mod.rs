@@ -280,6 +280,7 @@ pub(crate) fn touched(effect: &Effect) -> BTreeSet<Machine> {
         | Effect::MakeKey { machine, .. }
         | Effect::RemoveContainer { machine, .. } => *machine,
         Effect::WarmUp { .. } | Effect::LastPass { .. } => Machine::Dest,
+        Effect::HomePass => return BTreeSet::from(Machine::BOTH),
         Effect::StartTunnel | Effect::ProveTunnel => Machine::Source,
         Effect::Run { .. } => return BTreeSet::new(),
     };

@@ -276,6 +276,7 @@ impl State {
             offset: redis.offset,
             replicas: replicas.count() as u64,
             appendonly: true,
+            replica_read_only: redis.read_only,
         })
     }
 

@@ -103,6 +103,10 @@ impl Redis {
             self.link = Link::Down;
             return Replicated::Nothing;
         };
+        if self.link == Link::Up && self.history != primary.history {
+            // It ended and was started again: the connection went with it.
+            self.link = Link::Down;
+        }
         match self.link {
             Link::Down => {
                 let partial = self.history == primary.history && self.offset <= primary.offset;

@@ -60,27 +60,18 @@ impl FromStr for Scene {
     }
 }
 
-const COMPOSE: &str = "version: '3'
-services:
+/// As short as can be: it is parsed many times in every run. Restart policies are `always` throughout.
+const COMPOSE: &str = "services:
   reverse_proxy:
     image: \"pryv/nginx:lab\"
-    ports:
-      - \"443:443\"
-    restart: always
   register:
     image: \"pryv/register:lab\"
-    restart: always
   dns:
     image: \"pryv/dns:lab\"
-    ports:
-      - \"53:5353/udp\"
-    restart: always
   redis:
     image: \"pryv/redis:lab\"
-    restart: always
   mail:
     image: \"pryv/mail:lab\"
-    restart: always
 ";
 
 const NGINX: &str = "events {
