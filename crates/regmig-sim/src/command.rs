@@ -106,6 +106,16 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
             };
             let found = explore(&planted::true_one(), &scope);
             tell(out, &found)?;
+            let mut caught = 0;
+            for bug in &planted::ALL {
+                match bug.caught() {
+                    Some((schedule, words)) => {
+                        caught += 1;
+                        writeln!(out, "caught: {}\n  {words}\n  {schedule}", bug.name)?;
+                    }
+                    None => writeln!(out, "NOT CAUGHT: {}", bug.name)?,
+                }
+            }
             let seconds = begun.elapsed().as_secs_f64();
             let figures = serde_json::json!({
                 "schedules": found.schedules,
@@ -113,6 +123,8 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                 "pairs": found.pairs,
                 "random": found.random,
                 "violations": found.violations.len(),
+                "planted": planted::ALL.len(),
+                "caught": caught,
                 "seed": seed,
                 "seconds": seconds,
             });
@@ -120,7 +132,8 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
             if let Some(path) = json {
                 std::fs::write(path, format!("{figures}\n"))?;
             }
-            Ok(u8::from(!found.violations.is_empty()))
+            let good = found.violations.is_empty() && caught == planted::ALL.len();
+            Ok(u8::from(!good))
         }
     }
 }

@@ -62,8 +62,7 @@ struct Base {
 /// Explores.
 pub(crate) fn explore(made: &Made, scope: &Scope) -> Found {
     let mut found = Found::default();
-    let mut bases = bases(made, scope, &mut found);
-    bases.retain(|base| base.schedule.to_string().contains(&scope.only));
+    let bases = bases(made, scope, &mut found);
     let mut seen = HashSet::new();
     for base in &bases {
         let marked = mark(made, &base.schedule);
@@ -114,32 +113,32 @@ fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
         .into_iter()
         .filter(|state| (State::Launched..=scope.until).contains(state))
         .collect();
+    let wanted = |schedule: &Schedule| schedule.to_string().contains(&scope.only);
     for scene in &scope.scenes {
-        // State by state, to learn where each is reached; a run in one go does the same.
-        let chain = plain(
-            *scene,
-            states.iter().map(|state| Goal::To(*state)).collect(),
-        );
-        let run = run(made, &chain, false);
-        keep(found, &chain, &run);
-        let states: Vec<(State, (u32, u32))> = states
-            .iter()
-            .copied()
-            .zip(run.reached.iter().copied())
-            .collect();
-        bases.push(Base {
-            schedule: plain(*scene, vec![Goal::To(scope.until)]),
-            from: (0, 0),
-            to: (
-                u32::try_from(run.effects.len()).unwrap_or(u32::MAX),
-                run.appends,
-            ),
-            states: states.clone(),
-        });
-        if !scope.rollbacks {
-            continue;
+        let whole = plain(*scene, vec![Goal::To(scope.until)]);
+        if wanted(&whole) {
+            // State by state, to learn where each is reached; a run in one go does the same.
+            let chain = plain(
+                *scene,
+                states.iter().map(|state| Goal::To(*state)).collect(),
+            );
+            let run = run(made, &chain, false);
+            keep(found, &chain, &run);
+            bases.push(Base {
+                schedule: whole,
+                from: (0, 0),
+                to: (
+                    u32::try_from(run.effects.len()).unwrap_or(u32::MAX),
+                    run.appends,
+                ),
+                states: states
+                    .iter()
+                    .copied()
+                    .zip(run.reached.iter().copied())
+                    .collect(),
+            });
         }
-        for (from, _) in &states {
+        for from in states.iter().filter(|_| scope.rollbacks) {
             for to in State::ALL.into_iter().filter(|to| to < from) {
                 let mut goals = vec![Goal::To(*from), Goal::Back(to)];
                 // And again forward, where everything was undone.
@@ -147,26 +146,25 @@ fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
                     goals.push(Goal::To(*from));
                 }
                 let schedule = plain(*scene, goals);
-                let run = crate::driver::run(made, &schedule, false);
+                if !wanted(&schedule) {
+                    continue;
+                }
+                let run = run(made, &schedule, false);
                 if run.no_way {
                     continue;
                 }
                 keep(found, &schedule, &run);
-                if !run.violations.is_empty() {
-                    // It needs no fault: what is made of it would only say so again.
-                    continue;
+                // A violation that needs no fault: what is made of it would only say so again.
+                if run.violations.is_empty()
+                    && let [start, end, ..] = run.reached.as_slice()
+                {
+                    bases.push(Base {
+                        schedule,
+                        from: *start,
+                        to: *end,
+                        states: Vec::new(),
+                    });
                 }
-                let (Some(start), Some(end)) =
-                    (run.reached.first().copied(), run.reached.get(1).copied())
-                else {
-                    continue;
-                };
-                bases.push(Base {
-                    schedule,
-                    from: start,
-                    to: end,
-                    states: Vec::new(),
-                });
             }
         }
     }

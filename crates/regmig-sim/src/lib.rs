@@ -13,3 +13,6 @@ mod schedule;
 mod world;
 
 pub use command::{Cli, run};
+
+#[cfg(test)]
+mod tests;
