@@ -204,7 +204,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "failback does not compare offsets or digests",
-        only: "/to:replica,back:synced",
+        only: "/to:replica,back:warm",
         slip: Slip::None,
         plant: |tables| {
             tables.blind("failback/caught-up");
@@ -381,6 +381,7 @@ impl Planted {
             seed: 1,
             enough: 1,
             only: self.only.to_owned(),
+            beside: Some(Arc::new(true_one())),
         };
         explore(&self.made(), &scope).violations.into_iter().next()
     }

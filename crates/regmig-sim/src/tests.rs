@@ -18,6 +18,7 @@ fn explored(only: &str) -> Vec<(Schedule, String)> {
         seed: 1,
         enough: 5,
         only: only.to_owned(),
+        beside: None,
     };
     let found = explore(&planted::true_one(), &scope);
     assert!(found.schedules > 100, "{}", found.schedules);
