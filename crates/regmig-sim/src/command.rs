@@ -95,11 +95,12 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
         } => {
             let begun = Instant::now();
             let scope = Scope {
-                scenes: Scene::ALL.to_vec(),
+                scenes: vec![Scene::Former, Scene::Fresh, Scene::Stopped],
                 until: State::Finalized,
                 pairs: *depth > 1,
                 rollbacks: true,
                 at_least: if *depth > 1 { *schedules } else { 0 },
+                random: if *depth > 1 { 10_000 } else { 0 },
                 seed: *seed,
                 enough: *enough,
                 only: only.clone(),

@@ -25,8 +25,10 @@ pub(crate) struct Scope {
     pub(crate) pairs: bool,
     /// Rollbacks from every state to every earlier one, not only those on the way.
     pub(crate) rollbacks: bool,
-    /// Random schedules until there are so many in all.
+    /// Random schedules until there are so many in all,
     pub(crate) at_least: usize,
+    /// and so many of them at least.
+    pub(crate) random: usize,
     pub(crate) seed: u64,
     /// Stop after so many violations.
     pub(crate) enough: usize,
@@ -85,7 +87,10 @@ pub(crate) fn explore(made: &Made, scope: &Scope) -> Found {
         }
     }
     let mut chance = Chance(scope.seed);
-    let missing = scope.at_least.saturating_sub(found.schedules);
+    let missing = scope
+        .at_least
+        .saturating_sub(found.schedules)
+        .max(scope.random);
     let each = missing.div_ceil(bases.len().max(1));
     for base in bases.iter().filter(|_| missing > 0) {
         let marked = mark(made, &base.schedule);
@@ -109,6 +114,9 @@ fn plain(scene: Scene, goals: Vec<Goal>) -> Schedule {
         faults: Vec::new(),
     }
 }
+
+/// States from which a rollback to `start` is explored whatever dest was like, and with pairs of faults.
+const FROM: [State; 4] = [State::Launched, State::Synced, State::Proxy, State::Drained];
 
 fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
     let mut bases = Vec::new();
@@ -142,7 +150,12 @@ fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
             });
         }
         for from in states.iter().filter(|_| scope.rollbacks) {
-            for to in State::ALL.into_iter().filter(|to| to < from) {
+            let everywhere = scene == scope.scenes.first().unwrap_or(scene);
+            let asked = |to: &State| {
+                // How dest was found matters only where it is left as it was.
+                everywhere || (*to == State::Start && FROM.contains(from))
+            };
+            for to in State::ALL.into_iter().filter(|to| to < from && asked(to)) {
                 let mut goals = vec![Goal::To(*from), Goal::Back(to)];
                 // And again forward, where everything was undone.
                 if to == State::Start {
@@ -208,25 +221,36 @@ fn faults(done: &Done) -> Vec<Fault> {
         ]);
     }
     for parts in 1..done.beats {
-        for cut in [Cut::Lost, Cut::Refused, Cut::Killed, Cut::Rebooted] {
+        for cut in [Cut::Lost, Cut::Killed, Cut::Rebooted] {
             all.push(Fault::Half(parts, cut));
         }
+    }
+    if done.beats > 1 {
+        all.push(Fault::Half(done.beats - 1, Cut::Refused));
     }
     all
 }
 
 /// What the operator may do after a fault: resume, or go back to any state reached by then.
-fn thens(base: &Base, seen: (u32, u32)) -> Vec<Then> {
+fn thens(base: &Base, seen: (u32, u32), fault: Fault) -> Vec<Then> {
     let mut all = vec![Then::Resume];
     if let Some(Goal::Back(to)) = base.schedule.goals.get(1) {
-        // Another target, or dest serves again.
+        // Another target, or dest serves again. What matters is how far it had come, not what ended it.
+        let ends = matches!(
+            fault,
+            Fault::Refused
+                | Fault::KilledAfter
+                | Fault::LateKilled(1_500)
+                | Fault::Half(_, Cut::Killed)
+        );
         if let Some(Goal::To(from)) = base.schedule.goals.first()
+            && ends
             && *from >= State::Proxy
             && *to < State::Proxy
         {
             all.push(Then::Back(*from));
         }
-        if *to > State::Start {
+        if ends && *to > State::Start {
             all.push(Then::Back(State::Start));
         }
         return all;
@@ -251,14 +275,14 @@ fn singles(base: &Base, effects: &[Done]) -> Vec<Schedule> {
     };
     for (index, done) in (0..base.to.0).zip(effects).skip(base.from.0 as usize) {
         for fault in faults(done) {
-            for then in thens(base, (index, u32::MAX)) {
+            for then in thens(base, (index, u32::MAX), fault) {
                 add(Point::Effect(index), fault, then);
             }
         }
     }
     for index in base.from.1..base.to.1 {
         for fault in [Fault::KilledBefore, Fault::KilledAfter, Fault::Unwritten] {
-            for then in thens(base, (u32::MAX, index)) {
+            for then in thens(base, (u32::MAX, index), fault) {
                 add(Point::Append(index), fault, then);
             }
         }
@@ -268,6 +292,13 @@ fn singles(base: &Base, effects: &[Done]) -> Vec<Schedule> {
 
 /// Two faults at neighbouring effects; the second may meet the run that resumes.
 fn pairs(base: &Base) -> Vec<Schedule> {
+    let [Goal::To(from), rest @ ..] = base.schedule.goals.as_slice() else {
+        return Vec::new();
+    };
+    let far = rest.contains(&Goal::Back(State::Start)) && FROM.contains(from);
+    if !(rest.is_empty() || far) {
+        return Vec::new();
+    }
     const KINDS: [Fault; 13] = [
         Fault::Refused,
         Fault::Lost,

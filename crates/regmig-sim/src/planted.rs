@@ -81,6 +81,7 @@ pub(crate) struct Planted {
     pub(crate) name: &'static str,
     /// Where it is looked for: migrations whose text contains this.
     only: &'static str,
+    until: State,
     slip: Slip,
     plant: fn(&mut Tables),
 }
@@ -138,6 +139,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "the fence is skipped",
         only: "/to:cold,back:start",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.change("cold/fence", |step| {
@@ -150,6 +152,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "the fence leaves the restart policies",
         only: "/to:synced,back:warm",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.change("cold/fence", |step| {
@@ -179,6 +182,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "dest is started before the last pass",
         only: "/to:synced,back:start",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             let at = |id: &str| tables.forward.iter().position(|step| step.id == id);
@@ -191,6 +195,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "the last pass is missing, and the data are not compared",
         only: "/to:proxy,back:synced",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             for id in [
@@ -205,6 +210,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "failback does not compare offsets or digests",
         only: "/to:replica,back:warm",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.blind("failback/caught-up");
@@ -214,6 +220,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "failback copies nothing, and does not compare",
         only: "/to:proxy,back:synced",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.blind("failback/pass");
@@ -223,6 +230,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "failback does not fence dest",
         only: "/to:proxy,back:synced",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.change("failback/fence", |step| {
@@ -233,7 +241,8 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "source's nginx comes back before dest's writes are home",
-        only: "/to:finalized/",
+        only: "/to:proxy/",
+        until: State::Proxy,
         slip: Slip::None,
         plant: |tables| {
             for id in ["proxy/open", "proxy/canary"] {
@@ -273,6 +282,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "dest's nginx comes back on a reboot in the cold window",
         only: "/to:synced,back:warm",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.change("synced/start", |step| {
@@ -292,19 +302,22 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "the pre-image is forgotten on a retry",
-        only: "/to:finalized/",
+        only: "/to:linked/",
+        until: State::Linked,
         slip: Slip::ForgetsBefore,
         plant: |_| {},
     },
     Planted {
         name: "effects are carried out before their record is durable",
-        only: "/to:finalized/",
+        only: "/to:linked/",
+        until: State::Linked,
         slip: Slip::ActsFirst,
         plant: |_| {},
     },
     Planted {
         name: "the undo of the published port is skipped",
         only: "/to:launched,back:start",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.change("launched/publish-redis", |step| {
@@ -315,6 +328,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "the undo of the keys is skipped",
         only: "/to:linked,back:start",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.change("linked/authorize", |step| {
@@ -325,6 +339,7 @@ pub(crate) const ALL: [Planted; 14] = [
     Planted {
         name: "source is brought back without its restart policies",
         only: "/to:cold,back:start",
+        until: State::Finalized,
         slip: Slip::None,
         plant: |tables| {
             tables.change("cold/fence", |step| {
@@ -374,10 +389,11 @@ impl Planted {
     pub(crate) fn caught(&self) -> Option<(Schedule, String)> {
         let scope = Scope {
             scenes: vec![Scene::Fresh],
-            until: State::Finalized,
+            until: self.until,
             pairs: false,
             rollbacks: true,
             at_least: 0,
+            random: 0,
             seed: 1,
             enough: 1,
             only: self.only.to_owned(),

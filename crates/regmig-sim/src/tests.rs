@@ -10,11 +10,12 @@ use crate::world::scene::Scene;
 
 fn explored(only: &str) -> Vec<(Schedule, String)> {
     let scope = Scope {
-        scenes: vec![Scene::Former],
+        scenes: vec![Scene::Fresh],
         until: State::Finalized,
         pairs: false,
         rollbacks: true,
         at_least: 0,
+        random: 0,
         seed: 1,
         enough: 5,
         only: only.to_owned(),
@@ -34,7 +35,7 @@ fn none(violations: &[(Schedule, String)]) {
 }
 
 #[test]
-fn single_faults_on_the_way_into_linked_do_no_harm() {
+fn single_faults_on_the_way_back_from_linked_do_no_harm() {
     none(&explored("/to:linked,back:start"));
 }
 

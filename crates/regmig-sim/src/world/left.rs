@@ -16,6 +16,8 @@ struct Found {
     folders: BTreeMap<Arc<str>, Folder>,
     /// Restart policy and whether it runs, by name.
     containers: BTreeMap<String, (String, bool)>,
+    /// Whom its Redis follows and whether it would take writes as a replica, while it runs.
+    redis: Option<(Option<(String, u16)>, bool)>,
     /// dest's data set, where its Redis runs and writes to its files.
     data: Option<Data>,
 }
@@ -42,6 +44,9 @@ impl Left {
                 &was.containers,
                 &is.containers,
             );
+            if was.redis != is.redis {
+                words.push(format!("{machine}: its Redis is not set as it was"));
+            }
             if was.data != is.data {
                 words.push(format!("{machine}: its data set is not what it was"));
             }
@@ -79,7 +84,8 @@ fn found(state: &State, machine: Machine) -> Found {
     let kept = format!("{}/regmig-backup-", state.spec.machine(machine).root);
     let counts = |path: &Arc<str>| {
         let backup = path.starts_with(&kept) && !path.contains(".part");
-        !backup && !(changes && path.starts_with(&data))
+        let moves = changes && path.starts_with(&data);
+        !backup && !moves
     };
     let Disk { files, folders } = &host.disk;
     let startup = &state.spec.redis.startup_keys;
@@ -115,6 +121,7 @@ fn found(state: &State, machine: Machine) -> Found {
                 )
             })
             .collect(),
+        redis: (host.redis.as_ref()).map(|redis| (redis.primary.clone(), redis.read_only)),
         data: (machine == Machine::Dest && changes).then(|| own(at_rest()).collect()),
     }
 }

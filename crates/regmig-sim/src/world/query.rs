@@ -62,12 +62,32 @@ impl State {
             self.pass(200);
             self.clients.active = true;
         }
+        if let Query::Settled { machine, .. } = query {
+            self.settle(*machine);
+        }
         self.look(query)
+    }
+
+    /// Waits for scripts that were sent before and are still at work, and a moment for what goes to Docker and Redis.
+    fn settle(&mut self, machine: Machine) {
+        let at_work = |late: &&super::state::Late| {
+            !late.overtaken && super::touched(&late.effect).contains(&machine)
+        };
+        let end = self
+            .late
+            .iter()
+            .filter(at_work)
+            .map(|late| late.due_ms)
+            .max();
+        let wait = end.map_or(0, |end| (end - self.now).max(0));
+        self.pass(wait + 1000);
     }
 
     fn look(&self, query: &Query) -> Result<Answer, PortError> {
         Ok(match query {
-            Query::Now | Query::Sleep { .. } | Query::Trust => Answer::Nothing,
+            Query::Now | Query::Sleep { .. } | Query::Trust | Query::Settled { .. } => {
+                Answer::Nothing
+            }
             Query::Host { machine } => Answer::Host(Box::new(self.facts(*machine))),
             Query::Home { .. } => Answer::Text(Some("/root".to_owned())),
             Query::File { machine, path } => {
