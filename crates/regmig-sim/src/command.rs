@@ -104,6 +104,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                 seed: *seed,
                 enough: *enough,
                 only: only.clone(),
+                first: 0,
                 beside: None,
             };
             let found = explore(&planted::true_one(), &scope);

@@ -34,6 +34,8 @@ pub(crate) struct Scope {
     pub(crate) enough: usize,
     /// Only migrations whose text contains this.
     pub(crate) only: String,
+    /// On the way forward, faults from this effect on; at records only where it is 0.
+    pub(crate) first: u32,
     /// Violations that this one has too do not count: a planted bug shall show itself.
     pub(crate) beside: Option<Arc<Made>>,
 }
@@ -137,7 +139,7 @@ fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
             keep(found, &chain, &run);
             bases.push(Base {
                 schedule: whole,
-                from: (0, 0),
+                from: (scope.first, if scope.first > 0 { run.appends } else { 0 }),
                 to: (
                     u32::try_from(run.effects.len()).unwrap_or(u32::MAX),
                     run.appends,

@@ -82,6 +82,8 @@ pub(crate) struct Planted {
     /// Where it is looked for: migrations whose text contains this.
     only: &'static str,
     until: State,
+    /// Faults on the way forward from this effect on.
+    first: u32,
     slip: Slip,
     plant: fn(&mut Tables),
 }
@@ -140,6 +142,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "the fence is skipped",
         only: "/to:cold,back:start",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.change("cold/fence", |step| {
@@ -153,6 +156,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "the fence leaves the restart policies",
         only: "/to:synced,back:warm",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.change("cold/fence", |step| {
@@ -183,6 +187,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "dest is started before the last pass",
         only: "/to:synced,back:start",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             let at = |id: &str| tables.forward.iter().position(|step| step.id == id);
@@ -196,6 +201,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "the last pass is missing, and the data are not compared",
         only: "/to:proxy,back:synced",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             for id in [
@@ -211,6 +217,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "failback does not compare offsets or digests",
         only: "/to:replica,back:warm",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.blind("failback/caught-up");
@@ -221,6 +228,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "failback copies nothing, and does not compare",
         only: "/to:proxy,back:synced",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.blind("failback/pass");
@@ -231,6 +239,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "failback does not fence dest",
         only: "/to:proxy,back:synced",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.change("failback/fence", |step| {
@@ -243,6 +252,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "source's nginx comes back before dest's writes are home",
         only: "/to:proxy/",
         until: State::Proxy,
+        first: 36,
         slip: Slip::None,
         plant: |tables| {
             for id in ["proxy/open", "proxy/canary"] {
@@ -283,6 +293,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "dest's nginx comes back on a reboot in the cold window",
         only: "/to:synced,back:warm",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.change("synced/start", |step| {
@@ -304,6 +315,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "the pre-image is forgotten on a retry",
         only: "/to:linked/",
         until: State::Linked,
+        first: 0,
         slip: Slip::ForgetsBefore,
         plant: |_| {},
     },
@@ -311,6 +323,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "effects are carried out before their record is durable",
         only: "/to:linked/",
         until: State::Linked,
+        first: 0,
         slip: Slip::ActsFirst,
         plant: |_| {},
     },
@@ -318,6 +331,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "the undo of the published port is skipped",
         only: "/to:launched,back:start",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.change("launched/publish-redis", |step| {
@@ -329,6 +343,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "the undo of the keys is skipped",
         only: "/to:linked,back:start",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.change("linked/authorize", |step| {
@@ -340,6 +355,7 @@ pub(crate) const ALL: [Planted; 14] = [
         name: "source is brought back without its restart policies",
         only: "/to:cold,back:start",
         until: State::Finalized,
+        first: 0,
         slip: Slip::None,
         plant: |tables| {
             tables.change("cold/fence", |step| {
@@ -397,6 +413,7 @@ impl Planted {
             seed: 1,
             enough: 1,
             only: self.only.to_owned(),
+            first: self.first,
             beside: Some(Arc::new(true_one())),
         };
         explore(&self.made(), &scope).violations.into_iter().next()

@@ -19,6 +19,7 @@ fn explored(only: &str) -> Vec<(Schedule, String)> {
         seed: 1,
         enough: 5,
         only: only.to_owned(),
+        first: 0,
         beside: None,
     };
     let found = explore(&planted::true_one(), &scope);
