@@ -1,0 +1,167 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+use regmig_core::state::State;
+
+use crate::driver;
+use crate::explore::{Found, Scope, explore};
+use crate::planted;
+use crate::schedule::Schedule;
+use crate::world::scene::Scene;
+
+/// Violations that are printed with their trace.
+const SHOWN: usize = 60;
+
+/// Runs the real engine and steps in a simulated world, with everything that can go wrong.
+#[derive(Debug, Parser)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Walk schedules: every single fault, pairs, then random ones
+    Explore {
+        /// 1: single faults; 2: pairs at neighbouring effects and random schedules too
+        #[arg(long, default_value_t = 2)]
+        depth: u32,
+        /// Seed of the random schedules
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Distinct schedules at least, with depth 2
+        #[arg(long, default_value_t = 100_000)]
+        schedules: usize,
+        /// Stop after so many schedules with violations
+        #[arg(long, default_value_t = 200)]
+        enough: usize,
+        /// Only migrations whose text contains this, for example `former/to:proxy`
+        #[arg(long, default_value = "")]
+        only: String,
+        /// Write figures here
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Run one schedule again and print its trace
+    Replay {
+        /// As `explore` printed it
+        schedule: String,
+        /// Run it so often, to measure
+        #[arg(long, default_value_t = 1)]
+        times: u32,
+    },
+}
+
+/// Does what the command line says; the status is 1 where a violation was found.
+///
+/// # Errors
+///
+/// Where the output cannot be written, or the schedule cannot be read.
+pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
+    match &cli.command {
+        Command::Replay { schedule, times } => {
+            let schedule: Schedule = match schedule.parse() {
+                Ok(schedule) => schedule,
+                Err(words) => {
+                    writeln!(out, "error: {words}")?;
+                    return Ok(2);
+                }
+            };
+            let made = planted::true_one();
+            for _ in 1..*times {
+                driver::run(&made, &schedule, false);
+            }
+            let run = driver::run(&made, &schedule, true);
+            for line in &run.trace {
+                writeln!(out, "{line}")?;
+            }
+            for violation in &run.violations {
+                writeln!(out, "VIOLATION {violation}")?;
+            }
+            Ok(u8::from(!run.violations.is_empty()))
+        }
+        Command::Explore {
+            depth,
+            seed,
+            schedules,
+            enough,
+            only,
+            json,
+        } => {
+            let begun = Instant::now();
+            let scope = Scope {
+                scenes: vec![Scene::Former, Scene::Fresh, Scene::Stopped],
+                until: State::Finalized,
+                pairs: *depth > 1,
+                rollbacks: true,
+                at_least: if *depth > 1 { *schedules } else { 0 },
+                random: if *depth > 1 { 10_000 } else { 0 },
+                seed: *seed,
+                enough: *enough,
+                only: only.clone(),
+                first: 0,
+                beside: None,
+            };
+            let found = explore(&planted::true_one(), &scope);
+            tell(out, &found)?;
+            let mut caught = 0;
+            for bug in &planted::ALL {
+                match bug.caught() {
+                    Some((schedule, words)) => {
+                        caught += 1;
+                        writeln!(out, "caught: {}\n  {words}\n  {schedule}", bug.name)?;
+                    }
+                    None => writeln!(out, "NOT CAUGHT: {}", bug.name)?,
+                }
+            }
+            let seconds = begun.elapsed().as_secs_f64();
+            let figures = serde_json::json!({
+                "schedules": found.schedules,
+                "single": found.single,
+                "pairs": found.pairs,
+                "random": found.random,
+                "violations": found.violations.len(),
+                "planted": planted::ALL.len(),
+                "caught": caught,
+                "seed": seed,
+                "seconds": seconds,
+            });
+            writeln!(out, "{figures}")?;
+            if let Some(path) = json {
+                std::fs::write(path, format!("{figures}\n"))?;
+            }
+            let good = found.violations.is_empty() && caught == planted::ALL.len();
+            Ok(u8::from(!good))
+        }
+    }
+}
+
+/// Violations by kind, each with one schedule that replays it.
+fn tell(out: &mut dyn Write, found: &Found) -> std::io::Result<()> {
+    let mut kinds: BTreeMap<String, (usize, &Schedule, &str)> = BTreeMap::new();
+    for (schedule, violation) in &found.violations {
+        let kind: String = violation
+            .chars()
+            .filter(|letter| !letter.is_ascii_digit())
+            .collect();
+        let entry = kinds.entry(kind).or_insert((0, schedule, violation));
+        entry.0 += 1;
+    }
+    let mut kinds: Vec<_> = kinds.into_values().collect();
+    kinds.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
+    for (count, schedule, violation) in kinds.iter().take(SHOWN) {
+        writeln!(
+            out,
+            "VIOLATION ({count} schedules) {violation}\n  replay '{schedule}'"
+        )?;
+    }
+    if kinds.len() > SHOWN {
+        writeln!(out, "and {} more kinds", kinds.len() - SHOWN)?;
+    }
+    Ok(())
+}

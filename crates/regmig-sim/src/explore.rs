@@ -1,0 +1,440 @@
+//! Walks schedules: every single fault at every point, pairs at neighbouring effects, and random ones beyond.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use regmig_core::machine::Machine;
+use regmig_core::state::State;
+
+use crate::driver::{Made, Marked, Run, mark, run, run_on};
+use crate::fault::{Cut, Fault, Point};
+use crate::schedule::{Goal, Schedule, Then};
+use crate::world::Done;
+use crate::world::scene::Scene;
+
+/// How much is explored.
+#[derive(Clone)]
+pub(crate) struct Scope {
+    pub(crate) scenes: Vec<Scene>,
+    /// The state up to which migrations go.
+    pub(crate) until: State,
+    /// Pairs of faults too.
+    pub(crate) pairs: bool,
+    /// Rollbacks from every state to every earlier one, not only those on the way.
+    pub(crate) rollbacks: bool,
+    /// Random schedules until there are so many in all,
+    pub(crate) at_least: usize,
+    /// and so many of them at least.
+    pub(crate) random: usize,
+    pub(crate) seed: u64,
+    /// Stop after so many violations.
+    pub(crate) enough: usize,
+    /// Only migrations whose text contains this.
+    pub(crate) only: String,
+    /// On the way forward, faults from this effect on; at records only where it is 0.
+    pub(crate) first: u32,
+    /// Violations that this one has too do not count: a planted bug shall show itself.
+    pub(crate) beside: Option<Arc<Made>>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Distinct schedules that were run.
+    pub(crate) schedules: usize,
+    /// Those with a single fault.
+    pub(crate) single: usize,
+    /// Those with two faults at neighbouring effects.
+    pub(crate) pairs: usize,
+    /// Random ones.
+    pub(crate) random: usize,
+    /// Violations with the schedule that led to each.
+    pub(crate) violations: Vec<(Schedule, String)>,
+}
+
+/// A migration without faults, of which others are made.
+struct Base {
+    schedule: Schedule,
+    /// Effects and records from which on faults are of interest.
+    from: (u32, u32),
+    /// Effects and records up to which they are.
+    to: (u32, u32),
+    /// The states reached on the way, with effects and records seen by then.
+    states: Vec<(State, (u32, u32))>,
+}
+
+/// Explores.
+pub(crate) fn explore(made: &Made, scope: &Scope) -> Found {
+    let mut found = Found::default();
+    let bases = bases(made, scope, &mut found);
+    let mut seen = HashSet::new();
+    for base in &bases {
+        let marked = mark(made, &base.schedule);
+        let effects = &marked.run.effects;
+        let fresh = |one: &Schedule, seen: &mut HashSet<Schedule>| seen.insert(one.clone());
+        let all: Vec<Schedule> = singles(base, effects)
+            .into_iter()
+            .filter(|one| fresh(one, &mut seen))
+            .collect();
+        found.single += run_all(made, scope, &marked, &all, &mut found);
+        if scope.pairs {
+            let all: Vec<Schedule> = pairs(base)
+                .into_iter()
+                .filter(|one| fresh(one, &mut seen))
+                .collect();
+            found.pairs += run_all(made, scope, &marked, &all, &mut found);
+        }
+    }
+    let mut chance = Chance(scope.seed);
+    let missing = scope
+        .at_least
+        .saturating_sub(found.schedules)
+        .max(scope.random);
+    let each = missing.div_ceil(bases.len().max(1));
+    for base in bases.iter().filter(|_| missing > 0) {
+        let marked = mark(made, &base.schedule);
+        let mut all = Vec::new();
+        while all.len() < each {
+            let one = chance.schedule(base, &marked.run.effects);
+            if seen.insert(one.clone()) {
+                all.push(one);
+            }
+        }
+        found.random += run_all(made, scope, &marked, &all, &mut found);
+    }
+    found
+}
+
+fn plain(scene: Scene, goals: Vec<Goal>) -> Schedule {
+    Schedule {
+        scene,
+        goals,
+        then: Then::Resume,
+        faults: Vec::new(),
+    }
+}
+
+/// States from which a rollback to `start` is explored whatever dest was like, and with pairs of faults.
+const FROM: [State; 4] = [State::Launched, State::Synced, State::Proxy, State::Drained];
+
+fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
+    let mut bases = Vec::new();
+    let states: Vec<State> = State::ALL
+        .into_iter()
+        .filter(|state| (State::Launched..=scope.until).contains(state))
+        .collect();
+    let wanted = |schedule: &Schedule| schedule.to_string().contains(&scope.only);
+    for scene in &scope.scenes {
+        let whole = plain(*scene, vec![Goal::To(scope.until)]);
+        if wanted(&whole) {
+            // State by state, to learn where each is reached; a run in one go does the same.
+            let chain = plain(
+                *scene,
+                states.iter().map(|state| Goal::To(*state)).collect(),
+            );
+            let run = run(made, &chain, false);
+            keep(found, &chain, &run);
+            bases.push(Base {
+                schedule: whole,
+                from: (scope.first, if scope.first > 0 { run.appends } else { 0 }),
+                to: (
+                    u32::try_from(run.effects.len()).unwrap_or(u32::MAX),
+                    run.appends,
+                ),
+                states: states
+                    .iter()
+                    .copied()
+                    .zip(run.reached.iter().copied())
+                    .collect(),
+            });
+        }
+        for from in states.iter().filter(|_| scope.rollbacks) {
+            let everywhere = scene == scope.scenes.first().unwrap_or(scene);
+            let asked = |to: &State| {
+                // How dest was found matters only where it is left as it was.
+                everywhere || (*to == State::Start && FROM.contains(from))
+            };
+            for to in State::ALL.into_iter().filter(|to| to < from && asked(to)) {
+                let mut goals = vec![Goal::To(*from), Goal::Back(to)];
+                // And again forward, where everything was undone.
+                if to == State::Start {
+                    goals.push(Goal::To(*from));
+                }
+                let schedule = plain(*scene, goals);
+                if !wanted(&schedule) {
+                    continue;
+                }
+                let run = run(made, &schedule, false);
+                if run.no_way {
+                    continue;
+                }
+                keep(found, &schedule, &run);
+                // A violation that needs no fault: what is made of it would only say so again.
+                if run.violations.is_empty()
+                    && let [start, end, ..] = run.reached.as_slice()
+                {
+                    bases.push(Base {
+                        schedule,
+                        from: *start,
+                        to: *end,
+                        states: Vec::new(),
+                    });
+                }
+            }
+        }
+    }
+    bases
+}
+
+fn keep(found: &mut Found, schedule: &Schedule, run: &Run) {
+    found.schedules += 1;
+    for violation in &run.violations {
+        found.violations.push((schedule.clone(), violation.clone()));
+    }
+}
+
+/// Faults that an effect can meet.
+fn faults(done: &Done) -> Vec<Fault> {
+    let mut all = vec![
+        Fault::Refused,
+        Fault::NotSent,
+        Fault::Lost,
+        Fault::Vain,
+        Fault::Twice,
+        Fault::KilledBefore,
+        Fault::KilledAfter,
+        Fault::Unreachable(3_000),
+        Fault::Unreachable(20_000),
+        Fault::TunnelLost,
+        Fault::Late(1_500),
+        Fault::Late(4_000),
+        Fault::Overtaken(1_500),
+        Fault::LateKilled(1_500),
+        Fault::LateKilled(4_000),
+    ];
+    for machine in Machine::BOTH {
+        all.extend([
+            Fault::RebootBefore(machine),
+            Fault::RebootAfter(machine),
+            Fault::DiskFull(machine),
+        ]);
+    }
+    for parts in 1..done.beats {
+        for cut in [Cut::Lost, Cut::Killed, Cut::Rebooted] {
+            all.push(Fault::Half(parts, cut));
+        }
+    }
+    if done.beats > 1 {
+        all.push(Fault::Half(done.beats - 1, Cut::Refused));
+    }
+    all
+}
+
+/// What the operator may do after a fault: resume, or go back to any state reached by then.
+fn thens(base: &Base, seen: (u32, u32), fault: Fault) -> Vec<Then> {
+    let mut all = vec![Then::Resume];
+    if let Some(Goal::Back(to)) = base.schedule.goals.get(1) {
+        // Another target, or dest serves again. What matters is how far it had come, not what ended it.
+        let ends = matches!(
+            fault,
+            Fault::Refused
+                | Fault::KilledAfter
+                | Fault::LateKilled(1_500)
+                | Fault::Half(_, Cut::Killed)
+        );
+        if let Some(Goal::To(from)) = base.schedule.goals.first()
+            && ends
+            && *from >= State::Proxy
+            && *to < State::Proxy
+        {
+            all.push(Then::Back(*from));
+        }
+        if ends && *to > State::Start {
+            all.push(Then::Back(State::Start));
+        }
+        return all;
+    }
+    all.push(Then::Back(State::Start));
+    let reached = base
+        .states
+        .iter()
+        .filter(|(_, at)| at.0 <= seen.0 && at.1 <= seen.1);
+    all.extend(reached.map(|(state, _)| Then::Back(*state)));
+    all
+}
+
+fn singles(base: &Base, effects: &[Done]) -> Vec<Schedule> {
+    let mut all = Vec::new();
+    let mut add = |point: Point, fault: Fault, then: Then| {
+        all.push(Schedule {
+            then,
+            faults: vec![(point, fault)],
+            ..base.schedule.clone()
+        });
+    };
+    for (index, done) in (0..base.to.0).zip(effects).skip(base.from.0 as usize) {
+        for fault in faults(done) {
+            for then in thens(base, (index, u32::MAX), fault) {
+                add(Point::Effect(index), fault, then);
+            }
+        }
+    }
+    for index in base.from.1..base.to.1 {
+        for fault in [Fault::KilledBefore, Fault::KilledAfter, Fault::Unwritten] {
+            for then in thens(base, (u32::MAX, index), fault) {
+                add(Point::Append(index), fault, then);
+            }
+        }
+    }
+    all
+}
+
+/// Two faults at neighbouring effects; the second may meet the run that resumes.
+fn pairs(base: &Base) -> Vec<Schedule> {
+    let [Goal::To(from), rest @ ..] = base.schedule.goals.as_slice() else {
+        return Vec::new();
+    };
+    let far = rest.contains(&Goal::Back(State::Start)) && FROM.contains(from);
+    if !(rest.is_empty() || far) {
+        return Vec::new();
+    }
+    const KINDS: [Fault; 13] = [
+        Fault::Refused,
+        Fault::Lost,
+        Fault::Vain,
+        Fault::Twice,
+        Fault::KilledBefore,
+        Fault::KilledAfter,
+        Fault::Half(1, Cut::Refused),
+        Fault::Half(1, Cut::Killed),
+        Fault::RebootAfter(Machine::Source),
+        Fault::RebootAfter(Machine::Dest),
+        Fault::Late(1_500),
+        Fault::LateKilled(1_500),
+        Fault::Unreachable(20_000),
+    ];
+    let mut all = Vec::new();
+    for index in base.from.0..base.to.0 {
+        for first in KINDS {
+            for second in KINDS {
+                let faults = vec![
+                    (Point::Effect(index), first),
+                    (Point::Effect(index + 1), second),
+                ];
+                all.push(Schedule {
+                    faults,
+                    ..base.schedule.clone()
+                });
+            }
+        }
+    }
+    all
+}
+
+/// Runs schedules on all cores; stops early once there are enough violations. Returns how many were run.
+fn run_all(
+    made: &Made,
+    scope: &Scope,
+    marked: &Marked,
+    schedules: &[Schedule],
+    found: &mut Found,
+) -> usize {
+    let next = AtomicUsize::new(0);
+    let bad = AtomicUsize::new(found.violations.len());
+    let violations = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scoped| {
+        for _ in 0..threads {
+            scoped.spawn(|| {
+                while bad.load(Ordering::Relaxed) < scope.enough {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(schedule) = schedules.get(index) else {
+                        break;
+                    };
+                    let run = run_on(made, marked, schedule);
+                    let violates = |made: &Arc<Made>| {
+                        !crate::driver::run(made, schedule, false)
+                            .violations
+                            .is_empty()
+                    };
+                    if !run.violations.is_empty() && !scope.beside.as_ref().is_some_and(violates) {
+                        bad.fetch_add(1, Ordering::Relaxed);
+                        violations
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(index, run.violations);
+                    }
+                }
+            });
+        }
+    });
+    let count = next.load(Ordering::Relaxed).min(schedules.len());
+    found.schedules += count;
+    for (index, all) in violations
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
+        if let Some(schedule) = schedules.get(index) {
+            found.violations.extend(
+                all.into_iter()
+                    .map(|violation| (schedule.clone(), violation)),
+            );
+        }
+    }
+    count
+}
+
+/// Numbers that look random and are the same for the same seed (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % (limit.max(1) as u64)).unwrap_or_default()
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T], otherwise: T) -> T {
+        let index = self.below(all.len());
+        all.get(index).copied().unwrap_or(otherwise)
+    }
+
+    /// Two to four faults anywhere in a migration.
+    fn schedule(&mut self, base: &Base, effects: &[Done]) -> Schedule {
+        let mut faults = BTreeSet::new();
+        let count = 2 + self.below(3);
+        let whole = Done { beats: 1 };
+        while faults.len() < count {
+            if self.below(3) == 0 {
+                let append = u32::try_from(self.below(base.to.1 as usize + 20)).unwrap_or_default();
+                let kinds = [Fault::KilledBefore, Fault::KilledAfter, Fault::Unwritten];
+                faults.insert((Point::Append(append), self.of(&kinds, Fault::Unwritten)));
+            } else {
+                // What is resumed or undone has more effects than the run without faults.
+                let at = self.below(base.to.0 as usize + 12);
+                let kinds = self::faults(effects.get(at).unwrap_or(&whole));
+                let index = u32::try_from(at).unwrap_or_default();
+                faults.insert((Point::Effect(index), self.of(&kinds, Fault::Lost)));
+            }
+        }
+        let then = if self.below(2) == 0 {
+            Then::Resume
+        } else {
+            Then::Back(self.of(&State::ALL, State::Start))
+        };
+        Schedule {
+            then,
+            faults: faults.into_iter().collect(),
+            ..base.schedule.clone()
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A quick exploration, the planted bugs, and schedules as text.
+
+use regmig_core::state::State;
+
+use crate::driver::run;
+use crate::explore::{Scope, explore};
+use crate::planted;
+use crate::schedule::Schedule;
+use crate::world::scene::Scene;
+
+fn explored(only: &str) -> Vec<(Schedule, String)> {
+    let scope = Scope {
+        scenes: vec![Scene::Fresh],
+        until: State::Finalized,
+        pairs: false,
+        rollbacks: true,
+        at_least: 0,
+        random: 0,
+        seed: 1,
+        enough: 5,
+        only: only.to_owned(),
+        first: 0,
+        beside: None,
+    };
+    let found = explore(&planted::true_one(), &scope);
+    assert!(found.schedules > 100, "{}", found.schedules);
+    found.violations
+}
+
+fn none(violations: &[(Schedule, String)]) {
+    let lines: Vec<String> = violations
+        .iter()
+        .map(|(schedule, words)| format!("{schedule}: {words}"))
+        .collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+#[test]
+fn single_faults_on_the_way_back_from_linked_do_no_harm() {
+    none(&explored("/to:linked,back:start"));
+}
+
+#[test]
+fn single_faults_on_the_way_home_do_no_harm() {
+    none(&explored("/to:proxy,back:synced"));
+}
+
+#[test]
+fn every_planted_bug_is_caught() {
+    for bug in planted::ALL {
+        assert!(bug.caught().is_some(), "not caught: {}", bug.name);
+    }
+}
+
+#[test]
+fn the_same_schedule_gives_the_same_run() {
+    let schedule: Schedule = "stopped/to:proxy,back:warm/resume/E38:half-1-lost+J60:killed-after"
+        .parse()
+        .unwrap();
+    let once = run(&planted::true_one(), &schedule, true);
+    let twice = run(&planted::true_one(), &schedule, true);
+    assert!(once.trace.len() > 100);
+    assert_eq!(once.trace, twice.trace);
+}
+
+#[test]
+fn schedules_read_back_as_they_were_written() {
+    for text in [
+        "fresh/to:finalized/resume/",
+        "former/to:proxy,back:warm,to:proxy/back:start/E12:half-3-killed+J7:unwritten",
+        "stopped/to:replica/resume/E0:reboot-dest-after+E1:late-1500+E2:unreachable-20000",
+    ] {
+        let schedule: Schedule = text.parse().unwrap();
+        assert_eq!(schedule.to_string(), text);
+    }
+    for bad in [
+        "",
+        "fresh/to:moon/resume/",
+        "fresh/to:proxy/resume/X1:lost",
+        "fresh/to:proxy/resume/E1:gone",
+    ] {
+        assert!(bad.parse::<Schedule>().is_err(), "{bad}");
+    }
+}
