@@ -1,0 +1,19 @@
+//! regmig with points at which it kills itself: a program of its own, so that no build of it can be taken for `regmig`.
+
+mod commands;
+mod config;
+#[path = "failpoint.rs"]
+mod hands;
+mod problem;
+mod render;
+mod session;
+mod start;
+mod world;
+
+use std::process::ExitCode;
+
+use regmig::{cli, exit_code};
+
+fn main() -> ExitCode {
+    start::start()
+}
