@@ -21,7 +21,7 @@ use crate::exit_code::Code;
 use crate::problem::Problem;
 use crate::world::World;
 
-/// Points at which to die, separated by commas: at the first one that is passed.
+/// Points at which to die, separated by commas: at the first one that is passed. `+N` is the Nth of this run, whichever that is.
 const POINTS: &str = "REGMIG_FAILPOINT";
 
 /// A file to which every point passed is added: the point, a tab, the effect.
@@ -66,7 +66,9 @@ struct Place {
     log: Option<File>,
     /// The step, after `undo:` on the way back.
     step: String,
-    /// How many effects of it were begun.
+    /// How many points this run has passed.
+    passed: usize,
+    /// How many effects of the step were begun.
     begun: usize,
     /// The one that was begun last.
     effect: String,
@@ -133,7 +135,9 @@ impl Place {
             // Whoever reads the log misses what is not in it.
             let _ = writeln!(log, "{point}\t{}", self.effect);
         }
-        if self.deadly.contains(&point) {
+        self.passed += 1;
+        let count = format!("+{}", self.passed);
+        if self.deadly.contains(&point) || self.deadly.contains(&count) {
             die();
         }
     }

@@ -11,6 +11,7 @@ mod demo_command;
 mod docs_command;
 mod kills;
 mod lab_command;
+mod matrix_command;
 mod test_command;
 mod which_lab;
 
@@ -32,7 +33,9 @@ enum Command {
     Kills(kills::KillsArgs),
     /// The lab: two machines and a name server on this host
     Lab(lab_command::LabArgs),
-    /// All tests: format, lints, documentation, tests without a lab, tests on it, the demo
+    /// Kills at every point and faults in every state, forward and back
+    Matrix(matrix_command::MatrixArgs),
+    /// All tests: format, lints, documentation, tests without a lab, tests on it, the quick matrix, the demo
     Test(test_command::TestArgs),
 }
 
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo_command::run(args),
         Command::Kills(args) => kills::run(&args),
         Command::Lab(args) => lab_command::run(args),
+        Command::Matrix(args) => matrix_command::run(args),
         Command::Test(args) => test_command::run(&args),
     };
     match result {
