@@ -24,6 +24,8 @@ writes       source, in this state
 process      no regmig is at work
 step         warm/passes, started 2026-11-22 01:00:06
 next         warm: the bulk of the data is on dest
+going back   now: no outage; 0 writes at risk
+             after `warm`: no outage; 0 writes at risk
 type         regmig resume                      goes on, to `warm` first
              regmig status                      shows this again
              regmig rollback --to start         returns to `start`
@@ -46,6 +48,8 @@ failed       warm/passes: rsync of source's data on dest: it ended with status 1
 while        on dest: rsync source's data, again until a pass moves under 65536 bytes, 5 passes at most
 hint         make room in /var/pryv on dest
 next         warm: the bulk of the data is on dest
+going back   now: no outage; 0 writes at risk
+             after `warm`: no outage; 0 writes at risk
 type         regmig resume                      goes on, to `warm` first
              regmig status                      shows this again
              regmig rollback --to start         returns to `start`
@@ -67,6 +71,8 @@ step         cold/stop, started 2026-11-22 01:01:12
 failed       cold/stop: source: Redis SHUTDOWN SAVE: the connection was lost after the request was sent: timed out
 while        on source: Redis SHUTDOWN SAVE (it may have taken place)
 next         cold: writes are fenced on source and its last write is accounted for
+going back   now: an outage of about 0.5 s; 0 writes at risk
+             after `cold`: an outage of about 0.5 s; 0 writes at risk
 type         regmig resume                      goes on, to `cold` first
              regmig status                      shows this again
              regmig rollback --to warm          returns to `warm`
@@ -121,6 +127,7 @@ direction    forward
 writes       source, in this state
 process      no regmig is at work
 next         launched: dest's stack was launched, found healthy and stopped; its data is set aside
+going back   after `launched`: no outage; 0 writes at risk
 type         regmig resume                      goes on, to `launched` first
              regmig status                      shows this again
 "#);
@@ -137,6 +144,7 @@ state        finalized, since 2026-11-23 01:33:27
 direction    forward
 writes       dest, in this state
 process      no regmig is at work
+going back   now: step finalized/tidy cannot be undone: `finalized` is the point of no return
 type         regmig status                      shows this again
 "#);
 }
@@ -168,6 +176,8 @@ writes       source, in this state
 process      no regmig is at work
 step         warm/passes, started 2026-11-22 01:00:06
 next         warm: the bulk of the data is on dest
+going back   now: no outage; 0 writes at risk
+             after `warm`: no outage; 0 writes at risk
 type         regmig resume                      goes on, to `warm` first
              regmig status                      shows this again
              regmig rollback --to start         returns to `start`

@@ -20,9 +20,21 @@ fn is_long() -> bool {
 /// The states from which `start` is returned to.
 fn states() -> Vec<&'static str> {
     if is_long() {
-        vec!["launched", "backup", "linked", "warm", "cold", "synced"]
+        vec![
+            "launched",
+            "backup",
+            "linked",
+            "warm",
+            "cold",
+            "synced",
+            "proxy",
+            "replica",
+            "nameservers",
+            "verified",
+            "drained",
+        ]
     } else {
-        vec!["launched", "linked", "warm", "synced"]
+        vec!["linked", "synced", "proxy", "verified"]
     }
 }
 
@@ -46,7 +58,7 @@ impl Before {
         self.dest
             .expect_same(&now.dest, &format!("dest, after a rollback from {from},"))?;
         let source = format!("source, after a rollback from {from},");
-        if matches!(from, "cold" | "synced") {
+        if !matches!(from, "launched" | "backup" | "linked" | "warm") {
             let (was, is) = (self.source.clone(), now.source);
             was.without_times()
                 .expect_same(&is.without_times(), &source)
@@ -69,6 +81,10 @@ fn rollback_from_each_state_restores_source_and_dest() -> Tried<()> {
         rig.wait_until_serves(Machine::Source)?;
         traffic.wait_for_acknowledgements(5)?;
         before.expect_back(&rig, state)?;
+        println!(
+            "{state}: {:?}",
+            traffic.expect_nothing_lost(Machine::Source)?
+        );
     }
     // Nothing of it all stands in the way of a migration.
     rig.regmig(["run", "--until", "proxy", "--yes"]).done()?;
@@ -109,15 +125,12 @@ fn a_killed_rollback_is_resumed_to_its_end() -> Tried<()> {
     let status = rig.status()?;
     assert_eq!(status["direction"], "back", "{status}");
     assert_eq!(status["rollback_to"], "start", "{status}");
-    // Forward is refused until it has ended, and another target as well.
+    // Forward is refused until it has ended.
     let records = rig.journal().records()?.len();
     rig.regmig(["run", "--yes"])
         .end()?
         .expect_code(3)?
         .expect_words("a rollback to `start` is under way")?;
-    rig.regmig(["rollback", "--to", "warm", "--yes"])
-        .end()?
-        .expect_code(3)?;
     assert_eq!(rig.journal().records()?.len(), records);
     rig.regmig(["resume", "--yes"]).end()?.expect_code(8)?;
     assert_eq!(rig.state()?, "start");

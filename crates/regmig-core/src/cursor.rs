@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::journal::{Begun, Event, FORMAT, Failure, Record};
 use crate::state::State;
+use crate::step::HOMEWARD;
 
 /// What the journal says about one step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Nonsense {
 pub struct Cursor {
     begun: Option<Begun>,
     steps: BTreeMap<String, StepState>,
+    /// Steps on the way home, of the rollback that is under way.
+    homeward: BTreeMap<String, StepState>,
     agreed: BTreeSet<State>,
     direction: Direction,
     failure: Option<(String, Failure)>,
@@ -61,6 +64,7 @@ impl Default for Cursor {
         Self {
             begun: None,
             steps: BTreeMap::new(),
+            homeward: BTreeMap::new(),
             agreed: BTreeSet::new(),
             direction: Direction::Forward,
             failure: None,
@@ -117,16 +121,33 @@ impl Cursor {
                 }
                 self.begun = Some((**begun).clone());
             }
-            Event::Started { .. } | Event::Reached { .. } | Event::Agreed { .. } if back => {
+            Event::Agreed { .. } if back => {
                 return Err(nonsense(
                     "a step forward while a rollback is under way".to_owned(),
                 ));
+            }
+            Event::Started { step, .. } | Event::Reached { step, .. }
+                if back != is_homeward(step) =>
+            {
+                return Err(nonsense(if back {
+                    "a step forward while a rollback is under way".to_owned()
+                } else {
+                    format!("step {step} without a rollback under way")
+                }));
             }
             Event::Agreed { state } => {
                 self.agreed.insert(*state);
             }
             Event::Started { step, before } => {
-                let entry = self.steps.entry(step.clone()).or_default();
+                // dest was opened again after its fence had held: what was proven since is void.
+                if self
+                    .homeward
+                    .get(step)
+                    .is_some_and(|entry| entry.reached.is_some())
+                {
+                    self.homeward.clear();
+                }
+                let entry = self.entry(step);
                 if entry.reached.is_some() {
                     return Err(nonsense(format!(
                         "step {step} started after it was reached"
@@ -141,7 +162,7 @@ impl Cursor {
             Event::Acting { .. } => {}
             Event::Probed { from_ms, to_ms } => self.probed.push((*from_ms, *to_ms)),
             Event::Reached { step, evidence } => {
-                let entry = self.steps.entry(step.clone()).or_default();
+                let entry = self.entry(step);
                 if entry.reached.is_some() {
                     return Err(nonsense(format!("step {step} reached twice")));
                 }
@@ -151,22 +172,25 @@ impl Cursor {
             }
             Event::Failed { step, failure } => self.failure = Some((step.clone(), failure.clone())),
             Event::RollbackBegun { to } => {
-                if back {
-                    return Err(nonsense("a rollback within a rollback".to_owned()));
+                if self.direction == Direction::Back(*to) {
+                    return Err(nonsense(format!("a second rollback to {to} within one")));
                 }
+                // Another target may be named while a rollback is under way; it stays one.
                 self.direction = Direction::Back(*to);
                 self.failure = None;
             }
             Event::UndoStarted { step } => {
-                let entry = self.steps.get_mut(step).filter(|_| back);
-                let entry = entry
+                let steps = self.steps_like(step);
+                let entry = steps
+                    .get_mut(step)
+                    .filter(|_| back)
                     .ok_or_else(|| nonsense(format!("an undo of {step}, which never started")))?;
                 entry.undoing = true;
                 self.stuck = false;
                 self.failure = None;
             }
             Event::Undone { step } => {
-                if !back || self.steps.remove(step).is_none() {
+                if !back || self.steps_like(step).remove(step).is_none() {
                     return Err(nonsense(format!("step {step} undone, which never started")));
                 }
             }
@@ -181,6 +205,7 @@ impl Cursor {
                     ));
                 }
                 self.direction = Direction::Forward;
+                self.homeward.clear();
                 self.agreed.clear();
                 self.stuck = false;
                 self.rollbacks += 1;
@@ -191,6 +216,19 @@ impl Cursor {
         Ok(())
     }
 
+    /// Where steps of this kind are kept: those on the way home apart from the others.
+    fn steps_like(&mut self, step: &str) -> &mut BTreeMap<String, StepState> {
+        if is_homeward(step) {
+            &mut self.homeward
+        } else {
+            &mut self.steps
+        }
+    }
+
+    fn entry(&mut self, step: &str) -> &mut StepState {
+        self.steps_like(step).entry(step.to_owned()).or_default()
+    }
+
     /// The head of the journal.
     pub fn begun(&self) -> Option<&Begun> {
         self.begun.as_ref()
@@ -198,14 +236,16 @@ impl Cursor {
 
     /// What is known of a step; nothing if it never started or was undone.
     pub fn step(&self, id: &str) -> Option<&StepState> {
-        self.steps.get(id)
+        if is_homeward(id) {
+            self.homeward.get(id)
+        } else {
+            self.steps.get(id)
+        }
     }
 
     /// Whether a step holds according to the journal.
     pub fn is_reached(&self, id: &str) -> bool {
-        self.steps
-            .get(id)
-            .is_some_and(|step| step.reached.is_some())
+        self.step(id).is_some_and(|step| step.reached.is_some())
     }
 
     /// Whether the operator has agreed to enter a state.
@@ -235,6 +275,11 @@ impl Cursor {
         self.steps.is_empty() && self.direction == Direction::Forward
     }
 
+    /// Whether an undo has begun that has not ended.
+    pub fn is_undoing(&self) -> bool {
+        self.steps.values().any(|step| step.undoing)
+    }
+
     /// How many rollbacks have ended; names that must not be reused after one carry it.
     pub fn rollbacks(&self) -> u32 {
         self.rollbacks
@@ -249,6 +294,7 @@ impl Cursor {
     pub fn in_progress(&self) -> Option<(&str, i64)> {
         self.steps
             .iter()
+            .chain(&self.homeward)
             .filter(|(_, step)| step.reached.is_none() || step.undoing)
             .max_by_key(|(_, step)| step.started_ms)
             .map(|(id, step)| (id.as_str(), step.started_ms))
@@ -279,6 +325,11 @@ impl Cursor {
         }
         entering
     }
+}
+
+/// Whether a step brings home what dest has accepted.
+fn is_homeward(step: &str) -> bool {
+    step.starts_with(HOMEWARD)
 }
 
 #[cfg(test)]
@@ -352,9 +403,49 @@ mod tests {
                 started("a", 1),
             ],
             vec![begun(), Event::RollbackEnded { to: State::Start }],
+            vec![begun(), started("failback/a", 1)],
+            vec![begun(), back_to(State::Start), back_to(State::Start)],
+            vec![
+                begun(),
+                back_to(State::Start),
+                Event::Undone {
+                    step: "failback/a".into(),
+                },
+            ],
         ] {
             assert!(fold(events.clone()).is_err(), "{events:?}");
         }
+    }
+
+    fn back_to(to: State) -> Event {
+        Event::RollbackBegun { to }
+    }
+
+    #[test]
+    fn steps_on_the_way_home_last_as_long_as_the_rollback() {
+        let mut events = vec![
+            begun(),
+            started("a", 1),
+            back_to(State::Start),
+            started("failback/a", 2),
+            reached("failback/a"),
+            reached("failback/b"),
+        ];
+        let cursor = fold(events.clone()).unwrap();
+        assert!(cursor.is_reached("failback/a") && cursor.is_reached("failback/b"));
+        // Another target does not change what is true.
+        events.push(back_to(State::Launched));
+        assert!(fold(events.clone()).unwrap().is_reached("failback/b"));
+        // The fence did not hold any more: everything after it is void.
+        events.push(started("failback/a", 3));
+        let cursor = fold(events.clone()).unwrap();
+        assert_eq!(cursor.step("failback/a").unwrap().before, Some(3.into()));
+        assert!(!cursor.is_reached("failback/a") && cursor.step("failback/b").is_none());
+        events.push(Event::RollbackEnded {
+            to: State::Launched,
+        });
+        let cursor = fold(events).unwrap();
+        assert!(cursor.step("failback/a").is_none() && cursor.step("a").is_some());
     }
 
     #[test]

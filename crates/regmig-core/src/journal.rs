@@ -87,7 +87,7 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// A rollback began; forward is refused until it has ended.
+    /// A rollback began, or the one under way was given another target; forward is refused until it has ended.
     RollbackBegun {
         /// Where it goes.
         to: State,

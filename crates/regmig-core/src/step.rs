@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cursor::Cursor;
+use crate::edge::Failback;
 use crate::effect::{Answer, Effect, Query};
 use crate::port::{Fut, Observe, PortError};
 use crate::state::State;
@@ -147,7 +148,9 @@ pub enum Undo<X: 'static> {
     Nothing(&'static str),
     /// By the effects that are still needed; none are, once the pre-image is back.
     Run(UndoFn<X>),
-    /// Undoing it could lose acknowledged writes, and why.
+    /// As `Run`, but only once what dest has accepted since is proven to be on source.
+    OnceHome(UndoFn<X>),
+    /// There is no way back behind it, and why.
     Never(&'static str),
 }
 
@@ -182,4 +185,44 @@ pub struct Step<X: 'static> {
     pub waits: bool,
     /// Whether it holds for as long as the migration rests in its state; if it does not, that is drift.
     pub stays: bool,
+}
+
+/// What every step on the way home begins its name with; the journal tells them apart by it.
+pub const HOMEWARD: &str = "failback/";
+
+/// Steps that bring home what dest has accepted.
+///
+/// They are taken as steps forward are, while a rollback is under way. The first
+/// of them fences dest and is the same for every table; the last one is reached
+/// only when source is proven to hold everything.
+pub struct Homeward<X: 'static> {
+    /// Whether this way can be had now.
+    pub ready: ProbeFn<X>,
+    /// The steps, in order. Undoing them has dest serve again.
+    pub steps: &'static [Step<X>],
+}
+
+/// Everything that can be done, forward and back.
+pub struct Procedure<X: 'static> {
+    /// The steps forward, in order.
+    pub steps: &'static [Step<X>],
+    /// The way home where source's Redis follows dest's.
+    pub replication: Homeward<X>,
+    /// The way home where it does not.
+    pub copy: Homeward<X>,
+}
+
+impl<X> Procedure<X> {
+    /// The steps of one way home.
+    pub fn homeward(&self, by: Failback) -> &Homeward<X> {
+        match by {
+            Failback::Replication => &self.replication,
+            Failback::Copy => &self.copy,
+        }
+    }
+
+    /// Every step forward with the state that it belongs to.
+    pub fn order(&self) -> impl Iterator<Item = (&'static str, State)> + use<X> {
+        self.steps.iter().map(|step| (step.id, step.enters))
+    }
 }

@@ -1,6 +1,6 @@
 //! `docs/procedure.md`.
 
-use regmig_core::edge::{NoWay, ROLLBACK, Way, rollback_path};
+use regmig_core::edge::{Failback, NoWay, ROLLBACK, Way, rollback_path};
 use regmig_core::state::State;
 use regmig_core::step::Undo;
 use regmig_procedure::procedure::{self, ProcedureStep};
@@ -27,7 +27,8 @@ const STEPS: &str = "
 ## Steps
 
 *Undo* says what a rollback does about the step. `brings back` means: what is still needed to
-bring back what was found before the step, and nothing where it is back already. A step that held before
+bring back what was found before the step, and nothing where it is back already; `once home` means: only after
+everything that dest has accepted is proven to be on source. A step that held before
 regmig came to it is never undone. *Waits* marks steps that wait for people or for time; SIGINT stops
 regmig there as well, not only between steps.
 ";
@@ -35,8 +36,11 @@ regmig there as well, not only between steps.
 const BACK: &str = "
 ## Rollback
 
-An edge leads from a state to the one before it. Travelling it undoes the steps of the state that
-is left, newest first.
+An edge leads from a state to one before it. Travelling it undoes the steps of the states that
+are left, newest first. Where dest has accepted writes, they come home first: that is a *failback*. The
+cheapest path is taken whose edges can be travelled now; failback through replication needs source's Redis
+to follow dest's over a link that is up, failback through copy needs room on source.
+`regmig rollback --to STATE --plan` shows the path, what each edge does and what it costs.
 
 | from | to | how |
 |---|---|---|
@@ -54,6 +58,41 @@ A run that halted on the way to a state has steps of that state on the machines 
 rests in the state before. They are undone by a rollback to that state or an earlier one.
 Steps that are never undone stand in the way as soon as they have been started:
 ";
+
+const HOME: &str = "
+## Failback
+
+Steps on the way home, taken as steps forward are, while a rollback is under way. They end where `synced`
+rests. Until something behind them is undone, dest can be opened again instead: `regmig rollback --to` the state in
+which the migration rests undoes them.
+";
+
+fn home(page: &mut String) {
+    page.push_str(HOME);
+    for by in Failback::ALL {
+        page.push_str(&format!(
+            "\nThrough {by}:\n\n| step | what it does | undo |\n|---|---|---|\n"
+        ));
+        for step in procedure::procedure(Strategy::Copy).homeward(by).steps {
+            page.push_str(&format!(
+                "| `{}` | {} | {} |\n",
+                step.id,
+                cell(step.title),
+                cell(&undo(step))
+            ));
+        }
+    }
+}
+
+/// What a rollback does about a step.
+fn undo(step: &ProcedureStep) -> String {
+    match step.undo {
+        Undo::Run(_) => "brings back".to_owned(),
+        Undo::OnceHome(_) => "brings back, once home".to_owned(),
+        Undo::Nothing(reason) => format!("nothing to do: {reason}"),
+        Undo::Never(reason) => format!("never: {reason}"),
+    }
+}
 
 /// The page.
 pub(super) fn page() -> String {
@@ -103,16 +142,11 @@ fn section(page: &mut String, state: State) {
     page.push_str("\n| step | what it does | waits | undo |\n|---|---|---|---|\n");
     for step in steps {
         let waits = if step.waits { "yes" } else { "" };
-        let undo = match step.undo {
-            Undo::Run(_) => "brings back".to_owned(),
-            Undo::Nothing(reason) => format!("nothing to do: {reason}"),
-            Undo::Never(reason) => format!("never: {reason}"),
-        };
         page.push_str(&format!(
             "| `{}` | {} | {waits} | {} |\n",
             step.id,
             cell(step.title),
-            cell(&undo)
+            cell(&undo(step))
         ));
     }
 }
@@ -122,6 +156,10 @@ fn back(page: &mut String) {
     for edge in ROLLBACK {
         let how = match edge.way {
             Way::Undo => format!("undo the steps of `{}`", edge.from),
+            Way::Failback(by) => format!(
+                "failback through {by}, then undo the steps behind `{}`",
+                edge.to
+            ),
             Way::Closed(reason) => format!("closed: {reason}"),
         };
         page.push_str(&format!(
@@ -137,7 +175,7 @@ fn back(page: &mut String) {
         let furthest = furthest.map_or("nowhere".to_owned(), |state| format!("`{state}`"));
         page.push_str(&format!(
             "| `{from}` | {furthest} | {} |\n",
-            cell(obstacle.unwrap_or(""))
+            cell(&obstacle.unwrap_or_default())
         ));
     }
     page.push_str(HALF);
@@ -147,13 +185,14 @@ fn back(page: &mut String) {
         }
     }
     page.push('\n');
+    home(page);
 }
 
 /// The earliest state to which a rollback leads, and why it leads no further.
-fn reach(from: State) -> (Option<State>, Option<&'static str>) {
+fn reach(from: State) -> (Option<State>, Option<String>) {
     let mut obstacle = None;
     for to in State::ALL.into_iter().filter(|to| *to < from) {
-        match rollback_path(from, to) {
+        match rollback_path(from, to, |_| Ok(())) {
             Ok(_) => return (Some(to), obstacle),
             Err(NoWay::Closed { reason, .. }) => obstacle = Some(reason),
             Err(NoWay::NotBefore { .. }) => {}

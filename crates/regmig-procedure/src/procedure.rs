@@ -1,12 +1,12 @@
 //! The procedure: one table, read from top to bottom.
 
 use regmig_core::state::State;
-use regmig_core::step::Step;
+use regmig_core::step::{Homeward, Procedure, Step};
 
 use crate::spec::{Spec, Strategy};
 use crate::steps::{
-    backup, cold, drained, finalized, launched, linked, nameservers, preflight, proxy, replica,
-    synced, verified, warm,
+    backup, cold, drained, failback, finalized, launched, linked, nameservers, preflight, proxy,
+    replica, synced, verified, warm,
 };
 
 /// A step of this procedure.
@@ -54,14 +54,49 @@ pub static COPY: [ProcedureStep; 36] = [
     finalized::TIDY,
 ];
 
+/// The way home where source's Redis follows dest's: nothing has to be copied.
+pub static HOME_BY_REPLICATION: [ProcedureStep; 3] =
+    [failback::FENCE, failback::CAUGHT_UP, failback::EQUAL];
+
+/// The way home where it does not.
+pub static HOME_BY_COPY: [ProcedureStep; 9] = [
+    failback::FENCE,
+    failback::SAVE,
+    failback::ASIDE,
+    failback::GATE,
+    failback::PASS,
+    failback::GATE_SHUT,
+    failback::START,
+    failback::EQUAL,
+    failback::TIDY,
+];
+
+/// The `copy` strategy, forward and back.
+static BY_COPY: Procedure<Spec> = Procedure {
+    steps: &COPY,
+    replication: Homeward {
+        ready: |cx| Box::pin(failback::follows(cx)),
+        steps: &HOME_BY_REPLICATION,
+    },
+    copy: Homeward {
+        ready: |cx| Box::pin(failback::has_room(cx)),
+        steps: &HOME_BY_COPY,
+    },
+};
+
+/// Everything that a strategy does.
+pub fn procedure(strategy: Strategy) -> &'static Procedure<Spec> {
+    match strategy {
+        Strategy::Copy => &BY_COPY,
+    }
+}
+
 /// The steps of a strategy, in order.
 pub fn steps(strategy: Strategy) -> &'static [ProcedureStep] {
-    match strategy {
-        Strategy::Copy => &COPY,
-    }
+    procedure(strategy).steps
 }
 
 /// Every step with the state that it belongs to.
 pub fn order(strategy: Strategy) -> impl Iterator<Item = (&'static str, State)> {
-    steps(strategy).iter().map(|step| (step.id, step.enters))
+    procedure(strategy).order()
 }

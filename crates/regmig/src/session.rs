@@ -202,7 +202,7 @@ impl Session {
     /// The engine over this session. Its cursor has to be taken back after use.
     pub(crate) fn engine(&mut self) -> Engine<'_, Spec> {
         Engine {
-            steps: procedure::steps(self.configured.spec.strategy),
+            procedure: procedure::procedure(self.configured.spec.strategy),
             spec: &self.configured.spec,
             world: hands::act(&self.hands),
             report: &self.report,

@@ -256,6 +256,8 @@ pub enum Effect {
         /// Compare contents instead of size and time.
         checksum: bool,
     },
+    /// source's data folder shall equal dest's, compared by content; both are stopped.
+    HomePass,
     /// The tunnel's container shall run on source.
     StartTunnel,
     /// The tunnel shall prove, in a container of its own, that it can log in on dest.

@@ -155,6 +155,7 @@ impl fmt::Display for Effect {
             Self::LastPass { checksum: true } => {
                 f.write_str("on dest: last rsync of source's data, by checksum")
             }
+            Self::HomePass => f.write_str("on dest: rsync its data home to source, by checksum"),
             Self::StartTunnel => f.write_str("on source: run the tunnel's container"),
             Self::ProveTunnel => {
                 f.write_str("on source: prove the tunnel's login in a container of its own")

@@ -1,75 +1,101 @@
-//! The way back: which steps are undone, and how.
+//! Walking back: steps on the way home are taken, steps forward are undone.
 
 use serde_json::Value;
 
-use super::{Engine, EngineError, Outcome, failure};
-use crate::cursor::{Cursor, Direction};
-use crate::edge::rollback_path;
+use super::way::{Leg, WayBack, is_home, way_back};
+use super::{Engine, EngineError, Outcome, Taken, failure};
+use crate::cursor::Direction;
+use crate::edge::Failback;
 use crate::effect::Effect;
 use crate::journal::{Event, Failure};
 use crate::port::PortError;
 use crate::report::Note;
 use crate::state::State;
-use crate::step::{Patience, Step, StepError, Undo, UndoFn};
+use crate::step::{Patience, Probe, Step, StepError, Undo, UndoFn};
 
 /// How often an undo is planned before it has failed for good.
 const UNDO_ROUNDS: u32 = 3;
 
-/// What a rollback to `to` would undo, newest first.
-///
-/// # Errors
-///
-/// [`EngineError::NoWay`] or [`EngineError::Never`] where that cannot be done.
-pub fn rollback_plan<'s, X>(
-    steps: &'s [Step<X>],
-    cursor: &Cursor,
-    to: State,
-) -> Result<Vec<&'s Step<X>>, EngineError> {
-    let from = cursor.state(steps.iter().map(|step| (step.id, step.enters)));
-    let touched: Vec<&Step<X>> = steps
-        .iter()
-        .rev()
-        .filter(|step| step.enters > to && cursor.step(step.id).is_some())
-        .collect();
-    // Steps of a state that was not entered can be undone without leaving one; and a rollback that
-    // is under way has passed the states whose steps are undone already.
-    let leaves = touched.iter().any(|step| step.enters <= from);
-    if leaves || (touched.is_empty() && cursor.direction() == Direction::Forward) {
-        rollback_path(from, to)?;
-    }
-    for step in &touched {
-        if let Undo::Never(reason) = step.undo {
-            return Err(EngineError::Never {
-                step: step.id,
-                reason,
-            });
-        }
-    }
-    Ok(touched)
+/// Which failbacks can be had now, or why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Through replication.
+    pub replication: Result<(), String>,
+    /// Through copy.
+    pub copy: Result<(), String>,
 }
 
-impl<X: Sync> Engine<'_, X> {
-    /// Undoes every step after `to`, newest first; goes on with a rollback that was begun before.
+impl Ready {
+    /// Whether one of them can be had now.
     ///
     /// # Errors
     ///
-    /// [`EngineError`]; an undo that fails for good is an [`Outcome::Stuck`] instead.
+    /// Why not.
+    pub fn get(&self, by: Failback) -> Result<(), String> {
+        match by {
+            Failback::Replication => self.replication.clone(),
+            Failback::Copy => self.copy.clone(),
+        }
+    }
+}
+
+impl<'e, X: Sync> Engine<'e, X> {
+    /// Asks the machines which failbacks can be had now.
+    pub async fn ready(&self) -> Ready {
+        let ask = async |by| match self.ask(self.procedure.homeward(by).ready).await {
+            Ok(Probe::Holds(_)) => Ok(()),
+            Ok(Probe::Absent(missing)) => Err(missing),
+            Ok(Probe::Conflict(refusal)) => Err(refusal.to_string()),
+            Err(error) => Err(error.chain().join(": ")),
+        };
+        Ready {
+            replication: ask(Failback::Replication).await,
+            copy: ask(Failback::Copy).await,
+        }
+    }
+
+    /// The way back as it would be walked now.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NoWay`] or [`EngineError::Never`] where there is none.
+    pub async fn plan_back(&self, to: State) -> Result<WayBack<'e, X>, EngineError> {
+        let hoped = way_back(self.procedure, &self.cursor, to, |_| Ok(()))?;
+        if hoped.failback().is_none() || is_home(self.procedure, &self.cursor) {
+            return Ok(hoped);
+        }
+        let ready = self.ready().await;
+        way_back(self.procedure, &self.cursor, to, |by| ready.get(by))
+    }
+
+    /// Returns to `to`; goes on with a rollback that was begun before, or gives it another target.
+    ///
+    /// What dest has accepted is brought home before anything behind it is undone.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`]; a step on the way home that fails is an [`Outcome::Halted`], and an undo that fails
+    /// for good an [`Outcome::Stuck`] instead.
     pub async fn rollback(&mut self, to: State) -> Result<Outcome, EngineError> {
-        let plan: Vec<&'static str> = rollback_plan(self.steps, &self.cursor, to)?
-            .into_iter()
-            .map(|step| step.id)
-            .collect();
-        match self.cursor.direction() {
-            Direction::Forward => self.record(Event::RollbackBegun { to }).await?,
-            Direction::Back(under_way) if under_way == to => {}
-            Direction::Back(under_way) => return Err(EngineError::RollingBack { to: under_way }),
+        if let Some(halted) = self.prove_fence_again().await? {
+            return Ok(halted);
+        }
+        let way = self.plan_back(to).await?;
+        if self.cursor.direction() != Direction::Back(to) {
+            self.record(Event::RollbackBegun { to }).await?;
         }
         let mut undone = Vec::new();
-        for (index, id) in plan.iter().enumerate() {
-            let Some(step) = self.steps.iter().find(|step| step.id == *id) else {
-                continue;
+        for (index, leg) in way.legs.iter().enumerate() {
+            let step = leg.step();
+            let failed = match leg {
+                Leg::Home(_) => match self.take_home(step).await? {
+                    Taken::Reached => continue,
+                    Taken::Stopped => return Ok(Outcome::Stopped(self.state())),
+                    Taken::Halted(failure) => return self.halted(step, failure).await,
+                },
+                Leg::Reopen(_) | Leg::Undo(_) => self.undo(step).await?,
             };
-            if let Err(failure) = self.undo(step).await? {
+            if let Err(failure) = failed {
                 self.report.note(Note::Failed {
                     id: step.id,
                     failure: &failure,
@@ -80,7 +106,8 @@ impl<X: Sync> Engine<'_, X> {
                     failure: failure.clone(),
                 })
                 .await?;
-                let left = plan.iter().skip(index).map(|id| (*id).to_owned()).collect();
+                let left = way.legs.iter().skip(index);
+                let left = left.map(|leg| leg.step().id.to_owned()).collect();
                 return Ok(Outcome::Stuck {
                     step,
                     failure,
@@ -93,6 +120,41 @@ impl<X: Sync> Engine<'_, X> {
         self.record(Event::RollbackEnded { to }).await?;
         self.report.note(Note::Entered(to));
         Ok(Outcome::RolledBack(to))
+    }
+
+    /// Somebody may have opened dest again after its fence had held; then nothing proven since counts.
+    async fn prove_fence_again(&mut self) -> Result<Option<Outcome>, EngineError> {
+        let Some(fence) = self.procedure.homeward(Failback::Copy).steps.first() else {
+            return Ok(None);
+        };
+        let opened = |step: &&Step<X>| {
+            matches!(step.undo, Undo::OnceHome(_)) && self.cursor.step(step.id).is_some()
+        };
+        let dest_may_serve = self.procedure.steps.iter().any(|step| opened(&step));
+        if !self.cursor.is_reached(fence.id) || !dest_may_serve {
+            return Ok(None);
+        }
+        let broken = match self.probe(fence).await {
+            Ok(Probe::Holds(_)) => return Ok(None),
+            Ok(Probe::Absent(_)) => (fence.before)(&self.cx()).await,
+            Ok(Probe::Conflict(refusal)) => Err(StepError::Refused(refusal)),
+            Err(error) => Err(error),
+        };
+        match broken {
+            Ok(before) => {
+                let step = fence.id.to_owned();
+                self.record(Event::Started { step, before }).await?;
+                Ok(None)
+            }
+            Err(error) => self.halted(fence, failure(None, &error)).await.map(Some),
+        }
+    }
+
+    async fn take_home(&mut self, step: &Step<X>) -> Result<Taken, EngineError> {
+        if self.cursor.is_reached(step.id) {
+            return Ok(Taken::Reached);
+        }
+        self.take(step).await
     }
 
     async fn undo(&mut self, step: &Step<X>) -> Result<Result<(), Failure>, EngineError> {
@@ -117,8 +179,10 @@ impl<X: Sync> Engine<'_, X> {
                 });
             }
             (Undo::Nothing(reason), _) => nothing = Some(*reason),
-            (Undo::Run(_), None) => nothing = Some("it held before regmig came"),
-            (Undo::Run(plan), Some(before)) => {
+            (Undo::Run(_) | Undo::OnceHome(_), None) => {
+                nothing = Some("it held before regmig came")
+            }
+            (Undo::Run(plan) | Undo::OnceHome(plan), Some(before)) => {
                 if let Err(failure) = self.bring_back(step, *plan, &before).await? {
                     return Ok(Err(failure));
                 }

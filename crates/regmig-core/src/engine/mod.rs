@@ -1,6 +1,7 @@
 //! The only loop: probe, record the intent, act, probe, record.
 
 mod back;
+mod way;
 
 use serde_json::Value;
 
@@ -11,12 +12,13 @@ use crate::journal::{Begun, Event, Failure, Journal, JournalError, Record};
 use crate::port::{Act, PortError};
 use crate::report::{Note, Report};
 use crate::state::State;
-use crate::step::{Cx, Probe, Refusal, Step, StepError};
+use crate::step::{Cx, Probe, ProbeFn, Procedure, Refusal, Step, StepError};
 
 /// How often something that did not happen is tried again.
 const TRIES: u32 = 4;
 
-pub use back::rollback_plan;
+pub use back::Ready;
+pub use way::{Leg, WayBack, way_back};
 
 /// What the engine asks of whoever runs it.
 pub trait Operator: Sync {
@@ -90,8 +92,8 @@ pub enum EngineError {
 
 /// Walks the steps of a procedure, forward and back.
 pub struct Engine<'a, X: 'static> {
-    /// Every step, in order.
-    pub steps: &'a [Step<X>],
+    /// Every step.
+    pub procedure: &'a Procedure<X>,
     /// What the operator configured.
     pub spec: &'a X,
     /// The machines.
@@ -115,8 +117,7 @@ enum Taken {
 impl<X: Sync> Engine<'_, X> {
     /// The state in which the migration rests.
     pub fn state(&self) -> State {
-        self.cursor
-            .state(self.steps.iter().map(|step| (step.id, step.enters)))
+        self.cursor.state(self.procedure.order())
     }
 
     /// Whether a run may stop between two steps: not while nobody accepts writes, nor on the way there or out.
@@ -124,6 +125,7 @@ impl<X: Sync> Engine<'_, X> {
         let state = self.state();
         let left = |step: &Step<X>| step.enters > state && self.cursor.step(step.id).is_some();
         let in_window = self
+            .procedure
             .steps
             .iter()
             .any(|step| left(step) && step.enters.writes() != state.writes());
@@ -148,7 +150,12 @@ impl<X: Sync> Engine<'_, X> {
         if let Direction::Back(to) = self.cursor.direction() {
             return Err(EngineError::RollingBack { to });
         }
-        for step in self.steps.iter().filter(|step| step.enters <= until) {
+        for step in self
+            .procedure
+            .steps
+            .iter()
+            .filter(|step| step.enters <= until)
+        {
             if self.cursor.is_reached(step.id) {
                 continue;
             }
@@ -168,19 +175,7 @@ impl<X: Sync> Engine<'_, X> {
                         self.report.note(Note::Entered(step.enters));
                     }
                 }
-                Taken::Halted(failure) => {
-                    self.report.note(Note::Failed {
-                        id: step.id,
-                        failure: &failure,
-                    });
-                    let step = step.id.to_owned();
-                    self.record(Event::Failed {
-                        step: step.clone(),
-                        failure: failure.clone(),
-                    })
-                    .await?;
-                    return Ok(Outcome::Halted { step, failure });
-                }
+                Taken::Halted(failure) => return self.halted(step, failure).await,
                 Taken::Stopped => return Ok(Outcome::Stopped(self.state())),
             }
         }
@@ -198,10 +193,11 @@ impl<X: Sync> Engine<'_, X> {
         // On its way to the next state a migration changes what the one before promised.
         let on_its_way =
             |step: &Step<X>| step.enters > state && self.cursor.step(step.id).is_some();
-        if self.steps.iter().any(on_its_way) {
+        if self.procedure.steps.iter().any(on_its_way) {
             return Ok(drifted);
         }
         for step in self
+            .procedure
             .steps
             .iter()
             .filter(|step| step.enters == state && step.stays)
@@ -221,6 +217,21 @@ impl<X: Sync> Engine<'_, X> {
             }
         }
         Ok(drifted)
+    }
+
+    /// Records that a step did not come to hold.
+    async fn halted(&mut self, step: &Step<X>, failure: Failure) -> Result<Outcome, EngineError> {
+        self.report.note(Note::Failed {
+            id: step.id,
+            failure: &failure,
+        });
+        let step = step.id.to_owned();
+        self.record(Event::Failed {
+            step: step.clone(),
+            failure: failure.clone(),
+        })
+        .await?;
+        Ok(Outcome::Halted { step, failure })
     }
 
     async fn take(&mut self, step: &Step<X>) -> Result<Taken, EngineError> {
@@ -388,9 +399,13 @@ impl<X: Sync> Engine<'_, X> {
 
     /// Probes a step; a question can always be asked again.
     async fn probe(&self, step: &Step<X>) -> Result<Probe, StepError> {
+        self.ask(step.probe).await
+    }
+
+    async fn ask(&self, probe: ProbeFn<X>) -> Result<Probe, StepError> {
         let mut tries = 1;
         loop {
-            match (step.probe)(&self.cx()).await {
+            match probe(&self.cx()).await {
                 Err(StepError::Port(error))
                     if tries < TRIES && !matches!(error, PortError::Refused { .. }) =>
                 {

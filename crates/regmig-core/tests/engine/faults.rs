@@ -25,7 +25,9 @@ fn assert_migrated(toy: &Toy) {
         ("b", "B"),
         ("c1", "C"),
         ("c2", "C"),
+        ("gate", "open"),
         ("other", "not ours"),
+        ("room", "yes"),
     ];
     assert!(
         files
@@ -38,7 +40,7 @@ fn assert_migrated(toy: &Toy) {
 
 fn assert_restored(toy: &Toy) {
     let files = toy.files.lock().unwrap();
-    let wanted = [("b", "was here"), ("other", "not ours")];
+    let wanted = [("b", "was here"), ("other", "not ours"), ("room", "yes")];
     assert!(
         files
             .iter()
@@ -52,7 +54,7 @@ fn assert_restored(toy: &Toy) {
 fn go_on(toy: &Toy, notes: &mut Notes<'_>) {
     toy.restart();
     let outcome = forward(toy, notes).unwrap().unwrap();
-    assert_eq!(outcome, Outcome::Reached(State::Backup));
+    assert_eq!(outcome, Outcome::Reached(State::Proxy));
     assert_migrated(toy);
 }
 
@@ -78,7 +80,7 @@ fn forward_survives_every_fault_at_every_point() {
             if matches!(fault, Fault::NotSent | Fault::ReplyLost) {
                 // These are mended without the operator.
                 assert!(
-                    matches!(first, Some(Ok(Outcome::Reached(State::Backup)))),
+                    matches!(first, Some(Ok(Outcome::Reached(State::Proxy)))),
                     "{fault:?} at {at}"
                 );
             }
@@ -115,7 +117,7 @@ fn a_rollback_goes_on_after_every_fault_at_every_point() {
             if !cursor(&notes).is_untouched() {
                 let refused = forward(&toy, &mut notes).unwrap();
                 let begun = matches!(refused, Err(EngineError::RollingBack { to: State::Start }));
-                let not_begun = matches!(refused, Ok(Outcome::Reached(State::Backup)));
+                let not_begun = matches!(refused, Ok(Outcome::Reached(State::Proxy)));
                 assert!(begun || not_begun, "{fault:?} at {at}: {refused:?}");
             }
             go_back(&toy, &mut notes);
@@ -163,7 +165,7 @@ fn an_undo_that_fails_for_good_is_stuck_and_can_be_resumed() {
         panic!("{outcome:?}")
     };
     assert_eq!(step, "launched/b");
-    assert_eq!(undone, ["backup/c"]);
+    assert_eq!(undone, ["proxy/open", "backup/c"]);
     assert_eq!(left, ["launched/b", "launched/a"]);
     assert!(cursor(&notes).is_stuck());
     toy.keep("b", None);

@@ -15,7 +15,7 @@ use regmig_core::machine::Machine;
 use regmig_core::port::{Act, Fut, Observe, PortError};
 use regmig_core::report::{Note, Report};
 use regmig_core::state::State;
-use regmig_core::step::{Cx, Patience, Probe, Step, StepError, Undo};
+use regmig_core::step::{Cx, Homeward, Patience, Probe, Procedure, Refusal, Step, StepError, Undo};
 
 /// What goes wrong, at the point with that number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,7 @@ impl Toy {
         let files = BTreeMap::from([
             ("b".to_owned(), "was here".to_owned()),
             ("other".to_owned(), "not ours".to_owned()),
+            ("room".to_owned(), "yes".to_owned()),
         ]);
         Self {
             files: Mutex::new(files),
@@ -77,6 +78,12 @@ impl Toy {
     /// Somebody else keeps a file as it is, or no longer does.
     pub(crate) fn keep(&self, path: &str, content: Option<&str>) {
         *self.kept.lock().unwrap() = content.map(|content| (path.to_owned(), content.to_owned()));
+    }
+
+    /// Somebody else changes a file.
+    pub(crate) fn set(&self, path: &str, content: &str) {
+        let mut files = self.files.lock().unwrap();
+        files.insert(path.to_owned(), content.to_owned());
     }
 
     /// The process is started again; faults are over.
@@ -234,12 +241,20 @@ pub(crate) fn run<T>(toy: &Toy, future: impl Future<Output = T>) -> Option<T> {
 
 pub(crate) fn forward(toy: &Toy, notes: &mut Notes<'_>) -> Option<Result<Outcome, EngineError>> {
     let mut engine = engine(toy, notes);
-    run(toy, engine.forward(State::Backup))
+    run(toy, engine.forward(State::Proxy))
 }
 
 pub(crate) fn back(toy: &Toy, notes: &mut Notes<'_>) -> Option<Result<Outcome, EngineError>> {
+    back_to(toy, notes, State::Start)
+}
+
+pub(crate) fn back_to(
+    toy: &Toy,
+    notes: &mut Notes<'_>,
+    to: State,
+) -> Option<Result<Outcome, EngineError>> {
     let mut engine = engine(toy, notes);
-    run(toy, engine.rollback(State::Start))
+    run(toy, engine.rollback(to))
 }
 
 pub(crate) fn cursor(notes: &Notes<'_>) -> Cursor {
@@ -249,7 +264,7 @@ pub(crate) fn cursor(notes: &Notes<'_>) -> Cursor {
 fn engine<'a>(toy: &'a Toy, notes: &'a mut Notes<'_>) -> Engine<'a, ()> {
     let cursor = cursor(notes);
     Engine {
-        steps: &STEPS,
+        procedure: &PROCEDURE,
         spec: &(),
         world: toy,
         report: &Quiet,
@@ -280,6 +295,14 @@ pub(crate) fn begun(toy: &Toy) -> Notes<'_> {
 
 macro_rules! step {
     ($id:literal, $enters:ident, $files:expr) => {
+        step!(
+            $id,
+            $enters,
+            $files,
+            Undo::Run(|cx, before| Box::pin(undo(cx, $files, before)))
+        )
+    };
+    ($id:literal, $enters:ident, $files:expr, $undo:expr) => {
         Step {
             id: $id,
             enters: State::$enters,
@@ -287,7 +310,7 @@ macro_rules! step {
             probe: |cx| Box::pin(probe(cx, $files)),
             before: |cx| Box::pin(before(cx, $files)),
             plan: |_| Box::pin(async { Ok(write($files)) }),
-            undo: Undo::Run(|cx, before| Box::pin(undo(cx, $files, before))),
+            undo: $undo,
             patience: |_| Patience {
                 every_ms: 10,
                 limit_ms: 100,
@@ -298,12 +321,58 @@ macro_rules! step {
     };
 }
 
-/// Three files in two states; `b` was there before, and `c` takes two effects.
-pub(crate) static STEPS: [Step<()>; 3] = [
+/// Three files in two states; `b` was there before, and `c` takes two effects. Then dest is opened.
+static STEPS: [Step<()>; 4] = [
     step!("launched/a", Launched, &[("a", "A")]),
     step!("launched/b", Launched, &[("b", "B")]),
     step!("backup/c", Backup, &[("c1", "C"), ("c2", "C")]),
+    step!(
+        "proxy/open",
+        Proxy,
+        &[("gate", "open")],
+        Undo::OnceHome(|cx, _| Box::pin(close(cx)))
+    ),
 ];
+
+static HOME: [Step<()>; 2] = [
+    step!("failback/fence", Synced, &[("gate", "shut")]),
+    step!("failback/home", Synced, &[("home", "H")]),
+];
+
+/// Replication can be had while a file says so.
+static PROCEDURE: Procedure<()> = Procedure {
+    steps: &STEPS,
+    replication: Homeward {
+        ready: |cx| Box::pin(probe(cx, &[("link", "up")])),
+        steps: &HOME,
+    },
+    copy: Homeward {
+        ready: |cx| Box::pin(probe(cx, &[("room", "yes")])),
+        steps: &HOME,
+    },
+};
+
+/// Closing dest for good is refused unless it is fenced and its data is home.
+async fn close(cx: &Cx<'_, ()>) -> Result<Vec<Effect>, StepError> {
+    let gate = content(cx, "gate").await?;
+    let home = content(cx, "home").await?;
+    if gate.is_none() && home.is_none() {
+        return Ok(Vec::new());
+    }
+    if gate.as_deref() == Some("open") || home.is_none() && gate.is_some() {
+        return Err(StepError::refused(Refusal {
+            what: "writes of dest".into(),
+            found: format!("gate {gate:?}, home {home:?}"),
+            expected: "a fence, and the data at home".into(),
+            hint: String::new(),
+        }));
+    }
+    let remove = |path: &str| Effect::RemoveFile {
+        machine: Machine::Source,
+        path: path.into(),
+    };
+    Ok(vec![remove("gate"), remove("home")])
+}
 
 type Files = &'static [(&'static str, &'static str)];
 

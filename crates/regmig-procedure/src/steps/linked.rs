@@ -1,10 +1,8 @@
 //! `linked`: keys for this migration alone, each restricted to the one thing it is for.
 //!
 //! dest pulls source's data with one key, whose forced command allows nothing
-//! but rsync reading that folder. source's tunnel logs in on dest with the
+//! but rsync reading that folder, or writing it while dest's data comes home. source's tunnel logs in on dest with the
 //! other, which may open a connection to dest's Redis and nothing else.
-
-use std::fmt::Write as _;
 
 use regmig_core::effect::{Answer, Effect, Expect, Query};
 use regmig_core::facts::FileState;
@@ -42,6 +40,16 @@ pub fn known_hosts(spec: &Spec, machine: Machine) -> String {
 /// The forced command of the pull key, on source.
 fn gate(spec: &Spec) -> String {
     format!("{}/pull-gate", spec.work(Machine::Source))
+}
+
+/// While it is there, the pull key may write source's data folder as well.
+pub(crate) fn homeward(spec: &Spec) -> String {
+    format!("{}/homeward", spec.work(Machine::Source))
+}
+
+/// Where source's data goes while dest's comes home.
+pub(crate) fn before_failback(spec: &Spec) -> String {
+    format!("{}/data-before-failback", spec.work(Machine::Source))
 }
 
 /// Left by a tunnel that has logged in.
@@ -392,57 +400,56 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
     Ok(all)
 }
 
-/// Lets rsync read the data folder, and nothing else.
+/// Lets rsync read the data folder and, while dest's data comes home, write it; nothing else.
 ///
 /// rsync's client composes the command; the gate takes its option letters and
-/// its flags of fixed form, and puts the path in by itself.
+/// its flags of fixed form, and puts the paths in by itself.
 fn gate_script(spec: &Spec) -> String {
     let sudo = match &spec.source.reach {
         Reach::Ssh(ssh) if ssh.user != "root" => "sudo -n ",
         Reach::Local { sudo: true } => "sudo -n ",
         _ => "",
     };
-    let data = spec.data(Machine::Source);
-    let mut script = String::new();
-    let _ = writeln!(script, "#!/bin/sh");
-    let _ = writeln!(
-        script,
-        "# Made by regmig: lets the migration's key read {data} with rsync, and nothing else."
-    );
-    let _ = writeln!(script, "set -f");
-    let _ = writeln!(script, "# shellcheck disable=SC2086");
-    let _ = writeln!(script, "set -- $SSH_ORIGINAL_COMMAND");
-    let _ = writeln!(
-        script,
-        "[ \"$1 $2 $3\" = 'rsync --server --sender' ] || {{ echo 'regmig: refused' >&2; exit 1; }}"
-    );
-    let _ = writeln!(script, "shift 3");
-    let _ = writeln!(script, "flags=");
-    let _ = writeln!(script, "for word in \"$@\"; do");
-    let _ = writeln!(script, "  case $word in");
-    let _ = writeln!(script, "    .) break ;;");
-    let _ = writeln!(
-        script,
-        "    --numeric-ids|--checksum-choice=[a-z0-9]*|--compress-choice=[a-z0-9]*|--new-compress|--old-compress)"
-    );
-    let _ = writeln!(script, "      flags=\"$flags $word\" ;;");
-    let _ = writeln!(
-        script,
-        "    --*) echo \"regmig: refused $word\" >&2; exit 1 ;;"
-    );
-    let _ = writeln!(script, "    -[a-zA-Z]*) flags=\"$flags $word\" ;;");
-    let _ = writeln!(
-        script,
-        "    *) echo \"regmig: refused $word\" >&2; exit 1 ;;"
-    );
-    let _ = writeln!(script, "  esac");
-    let _ = writeln!(script, "done");
-    let _ = writeln!(
-        script,
-        "exec {sudo}rsync --server --sender $flags . '{data}/'"
-    );
-    script
+    GATE.replace("@SUDO@", sudo)
+        .replace("@DATA@", &spec.data(Machine::Source))
+        .replace("@HOMEWARD@", &homeward(spec))
+        .replace("@BASIS@", &before_failback(spec))
 }
+
+const GATE: &str = r#"#!/bin/sh
+# Made by regmig: lets the migration's key read @DATA@ with rsync, and write it
+# while @HOMEWARD@ is there; nothing else.
+set -f
+# shellcheck disable=SC2086
+set -- $SSH_ORIGINAL_COMMAND
+case "$1 $2 $3" in
+  'rsync --server --sender') way=read; shift 3 ;;
+  'rsync --server '*) way=write; shift 2 ;;
+  *) echo 'regmig: refused' >&2; exit 1 ;;
+esac
+if [ $way = write ] && ! [ -e '@HOMEWARD@' ]; then
+  echo 'regmig: refused to write' >&2
+  exit 1
+fi
+flags=
+for word in "$@"; do
+  case $word in
+    .) break ;;
+    --numeric-ids|--checksum-choice=[a-z0-9]*|--compress-choice=[a-z0-9]*|--new-compress|--old-compress)
+      flags="$flags $word" ;;
+    --delete|--delete-before|--delete-during|--stats|--info=[A-Za-z0-9,]*)
+      [ $way = write ] || { echo "regmig: refused $word" >&2; exit 1; }
+      flags="$flags $word" ;;
+    --*) echo "regmig: refused $word" >&2; exit 1 ;;
+    -[a-zA-Z]*) flags="$flags $word" ;;
+    *) echo "regmig: refused $word" >&2; exit 1 ;;
+  esac
+done
+if [ $way = write ]; then
+  exec @SUDO@rsync --server $flags --copy-dest '@BASIS@' . '@DATA@/'
+fi
+exec @SUDO@rsync --server --sender $flags . '@DATA@/'
+"#;
 
 pub(crate) const PULL: ProcedureStep = ProcedureStep {
     id: "linked/prove-pull",

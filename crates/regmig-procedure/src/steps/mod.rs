@@ -17,6 +17,7 @@ use crate::spec::Spec;
 pub mod backup;
 pub mod cold;
 pub mod drained;
+pub mod failback;
 pub mod finalized;
 pub mod launched;
 pub mod linked;

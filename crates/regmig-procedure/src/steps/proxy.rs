@@ -6,14 +6,12 @@ use regmig_core::state::State;
 use regmig_core::step::{Probe, Refusal, StepError, Undo};
 
 use super::{
-    are_up, at_once, cold, keep, nothing, read_back, restore, synced, until_healthy, warm,
+    are_down, are_up, at_once, cold, failback, keep, nothing, policies, read_back, restore, synced,
+    until_healthy, warm,
 };
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::steps::preflight;
-
-const DEST_SERVES: &str =
-    "from this step on dest may have accepted writes that source does not have";
 
 pub(crate) const FILE: ProcedureStep = ProcedureStep {
     id: "proxy/nginx-file",
@@ -78,7 +76,31 @@ pub(crate) const OPEN: ProcedureStep = ProcedureStep {
             ])
         })
     },
-    undo: Undo::Never(DEST_SERVES),
+    // The gate is shut again; what stands behind it is brought back by the undos before.
+    undo: Undo::OnceHome(|cx, _| {
+        Box::pin(async move {
+            failback::dest_still_fenced(cx).await?;
+            let machine = Machine::Source;
+            let stack = &cx.spec.stack;
+            let source = ask::services(cx, machine).await?;
+            let shut = are_down(&source, std::slice::from_ref(&stack.nginx)).is_ok();
+            let stays = source.values().all(|container| container.restart == "no");
+            if shut && stays {
+                return Ok(Vec::new());
+            }
+            Ok(vec![
+                Effect::RestartPolicy {
+                    machine,
+                    policies: policies(&stack.all(), "no"),
+                },
+                Effect::Stop {
+                    machine,
+                    services: vec![stack.nginx.clone()],
+                    within_s: cx.spec.limits.stop_s,
+                },
+            ])
+        })
+    }),
     patience: until_healthy,
     waits: false,
     stays: true,
@@ -184,7 +206,20 @@ pub(crate) const CANARY: ProcedureStep = ProcedureStep {
             }])
         })
     },
-    undo: Undo::Never(DEST_SERVES),
+    // Where it was not removed, it came home with everything else.
+    undo: Undo::OnceHome(|cx, _| {
+        Box::pin(async move {
+            let mut effects = Vec::new();
+            for machine in Machine::BOTH {
+                let key = format!("{}:server", canary(cx, "p"));
+                if ask::redis_get(cx, machine, key).await?.is_some() {
+                    let keys = keys_of(&canary(cx, "p"));
+                    effects.push(Effect::RedisDelete { machine, keys });
+                }
+            }
+            Ok(effects)
+        })
+    }),
     patience: at_once,
     waits: false,
     stays: false,

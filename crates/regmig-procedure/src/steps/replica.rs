@@ -13,7 +13,7 @@ use crate::edit::redis_conf;
 use crate::procedure::ProcedureStep;
 use crate::spec::Spec;
 
-fn until_replicated(spec: &Spec) -> Patience {
+pub(crate) fn until_replicated(spec: &Spec) -> Patience {
     Patience {
         every_ms: 200,
         limit_ms: spec.limits.replication_s * 1000,
@@ -100,7 +100,10 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
     undo: Undo::Run(|cx, before| {
         Box::pin(async move {
             let path = cx.spec.path(Machine::Source, &cx.spec.redis.conf);
-            restore(cx, Machine::Source, path, &read_back(before)?).await
+            let mut effects = restore(cx, Machine::Source, path, &read_back(before)?).await?;
+            // A restart in between has read the file as it was, and follows dest again.
+            effects.extend(detach(cx).await?);
+            Ok(effects)
         })
     }),
     patience: at_once,
@@ -108,7 +111,27 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
     stays: true,
 };
 
-fn primary(cx: &Cx<'_>) -> String {
+/// The effects that make source's Redis follow nobody.
+async fn detach(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
+    let machine = Machine::Source;
+    if ask::redis(cx, machine).await?.role == "master" {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        Effect::ReplicaOf {
+            machine,
+            primary: None,
+        },
+        Effect::RedisSet {
+            machine,
+            name: "replica-read-only".to_owned(),
+            value: "yes".to_owned(),
+        },
+    ])
+}
+
+/// The primary that source's Redis follows through the tunnel.
+pub(crate) fn primary(cx: &Cx<'_>) -> String {
     format!("{}:{}", cx.spec.tunnel.name, cx.spec.tunnel.port)
 }
 
@@ -163,27 +186,7 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
             Ok(effects)
         })
     },
-    undo: Undo::Run(|cx, _| {
-        Box::pin(async move {
-            let machine = Machine::Source;
-            let following = ask::redis(cx, machine).await?.role != "master";
-            Ok(if following {
-                vec![
-                    Effect::ReplicaOf {
-                        machine,
-                        primary: None,
-                    },
-                    Effect::RedisSet {
-                        machine,
-                        name: "replica-read-only".to_owned(),
-                        value: "yes".to_owned(),
-                    },
-                ]
-            } else {
-                Vec::new()
-            })
-        })
-    }),
+    undo: Undo::Run(|cx, _| Box::pin(detach(cx))),
     patience: until_replicated,
     waits: false,
     stays: true,

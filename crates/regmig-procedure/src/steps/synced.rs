@@ -3,10 +3,11 @@
 //! dest's nginx stays down: it is the gate through which clients would write,
 //! and nobody accepts writes before `proxy`.
 
+use regmig_core::cursor::Direction;
 use regmig_core::effect::{Effect, Expect};
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
-use regmig_core::step::{Patience, Probe, Refusal, Undo};
+use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
 use serde_json::json;
 
 use super::{
@@ -71,40 +72,10 @@ pub(crate) const FILES: ProcedureStep = ProcedureStep {
     enters: State::Synced,
     title: "prove by SHA-256 that both data folders hold the same files",
     probe: |cx| {
-        Box::pin(async move {
-            for machine in Machine::BOTH {
-                // Checksums of files prove nothing about a Redis that is running on them.
-                let redis = [cx.spec.stack.redis.clone()];
-                if let Err(found) = are_down(&ask::services(cx, machine).await?, &redis) {
-                    return Ok(Refusal {
-                    what: format!("Redis on {machine}"),
-                    found,
-                    expected: "a Redis that is stopped and will stay so".to_owned(),
-                    hint: "somebody started it in the cold window: type `regmig rollback --to warm`".to_owned(),
-                }
-                .into());
-                }
-            }
-            let of = |machine| ask::sums(cx, machine, cx.spec.data(machine));
-            let (source, dest) =
-                futures::future::join(of(Machine::Source), of(Machine::Dest)).await;
-            let (source, dest) = (source?, dest?);
-            if source == dest {
-                return Ok(Probe::Holds(json!({ "files": source.len() })));
-            }
-            let differ = source
-                .iter()
-                .filter(|(name, sum)| dest.get(*name) != Some(sum))
-                .map(|(name, _)| name.as_str());
-            let extra = dest
-                .keys()
-                .filter(|name| !source.contains_key(*name))
-                .map(String::as_str);
-            Ok(Probe::Absent(format!(
-                "these files differ: {}",
-                differ.chain(extra).collect::<Vec<_>>().join(", ")
-            )))
-        })
+        Box::pin(same_files(
+            cx,
+            "somebody started it in the cold window: type `regmig rollback --to warm`",
+        ))
     },
     before: nothing,
     plan: |_| Box::pin(async { Ok(vec![Effect::LastPass { checksum: true }]) }),
@@ -113,6 +84,41 @@ pub(crate) const FILES: ProcedureStep = ProcedureStep {
     waits: false,
     stays: false,
 };
+
+/// Holds if both data folders hold the same files; `hint` says what to do about a Redis that runs on one.
+pub(crate) async fn same_files(cx: &Cx<'_>, hint: &str) -> Result<Probe, StepError> {
+    for machine in Machine::BOTH {
+        // Checksums of files prove nothing about a Redis that is running on them.
+        let redis = [cx.spec.stack.redis.clone()];
+        if let Err(found) = are_down(&ask::services(cx, machine).await?, &redis) {
+            return Ok(Refusal {
+                what: format!("Redis on {machine}"),
+                found,
+                expected: "a Redis that is stopped and will stay so".to_owned(),
+                hint: hint.to_owned(),
+            }
+            .into());
+        }
+    }
+    let of = |machine| ask::sums(cx, machine, cx.spec.data(machine));
+    let (source, dest) = futures::future::join(of(Machine::Source), of(Machine::Dest)).await;
+    let (source, dest) = (source?, dest?);
+    if source == dest {
+        return Ok(Probe::Holds(json!({ "files": source.len() })));
+    }
+    let differ = source
+        .iter()
+        .filter(|(name, sum)| dest.get(*name) != Some(sum))
+        .map(|(name, _)| name.as_str());
+    let extra = dest
+        .keys()
+        .filter(|name| !source.contains_key(*name))
+        .map(String::as_str);
+    Ok(Probe::Absent(format!(
+        "these files differ: {}",
+        differ.chain(extra).collect::<Vec<_>>().join(", ")
+    )))
+}
 
 pub(crate) const START: ProcedureStep = ProcedureStep {
     id: "synced/start",
@@ -131,18 +137,7 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
             if let Err(missing) = are_up(&source, &[stack.redis.clone(), stack.dns.clone()]) {
                 return Ok(Probe::Absent(format!("on source, {missing}")));
             }
-            for machine in Machine::BOTH {
-                match ask::redis(cx, machine).await {
-                    Ok(redis) if !redis.loading => {}
-                    Ok(_) => {
-                        return Ok(Probe::Absent(format!(
-                            "Redis on {machine} still loads its data"
-                        )));
-                    }
-                    Err(error) => return Ok(Probe::Absent(error.chain().join(": "))),
-                }
-            }
-            Ok(Probe::holds())
+            Ok(both_loaded(cx).await)
         })
     },
     before: nothing,
@@ -186,20 +181,23 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
         Box::pin(async move {
             let machine = Machine::Dest;
             let all = cx.spec.stack.all();
-            if are_down(&ask::services(cx, machine).await?, &all).is_ok() {
-                return Ok(Vec::new());
-            }
-            Ok(vec![
-                Effect::RestartPolicy {
+            let mut effects = Vec::new();
+            if are_down(&ask::services(cx, machine).await?, &all).is_err() {
+                effects.push(Effect::RestartPolicy {
                     machine,
                     policies: policies(&all, "no"),
-                },
-                Effect::Stop {
+                });
+                effects.push(Effect::Stop {
                     machine,
                     services: all,
                     within_s: cx.spec.limits.stop_s,
-                },
-            ])
+                });
+            }
+            // Where the way leads on, source's are about to serve; `cold` has them stopped.
+            if cx.past.direction() == Direction::Back(State::Cold) {
+                effects.extend(stop_behind_source(cx).await?);
+            }
+            Ok(effects)
         })
     }),
     patience: until_healthy,
@@ -207,10 +205,30 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
     stays: false,
 };
 
+/// The effects that stop source's DNS, and have its Redis save everything and end.
+async fn stop_behind_source(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
+    let machine = Machine::Source;
+    let stack = &cx.spec.stack;
+    let source = ask::services(cx, machine).await?;
+    let behind = [stack.dns.clone(), stack.redis.clone()];
+    if are_down(&source, &behind).is_ok() {
+        return Ok(Vec::new());
+    }
+    let mut effects = vec![Effect::Stop {
+        machine,
+        services: vec![stack.dns.clone()],
+        within_s: cx.spec.limits.stop_s,
+    }];
+    if source.get(&stack.redis).is_some_and(|redis| redis.runs()) {
+        effects.push(Effect::ShutdownSave { machine });
+    }
+    Ok(effects)
+}
+
 /// The restart policies that dest's containers shall have once they serve.
 pub(crate) fn dest_policies(
     cx: &Cx<'_>,
-) -> Result<std::collections::BTreeMap<String, String>, regmig_core::step::StepError> {
+) -> Result<std::collections::BTreeMap<String, String>, StepError> {
     let found = launched::dest_before(cx)?
         .map(|before| before.services)
         .unwrap_or_default();
@@ -226,7 +244,7 @@ pub(crate) fn dest_policies(
 /// The restart policies that source's containers shall have once it proxies: as found, but nothing that writes.
 pub(crate) fn source_policies(
     cx: &Cx<'_>,
-) -> Result<std::collections::BTreeMap<String, String>, regmig_core::step::StepError> {
+) -> Result<std::collections::BTreeMap<String, String>, StepError> {
     let found = cold::source_before(cx)?;
     let writers = cx.spec.stack.writers();
     let policy = |service: &String| {
@@ -250,25 +268,10 @@ pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
     enters: State::Synced,
     title: "prove by a digest of every key, value and expiry that both Redis hold the same data",
     probe: |cx| {
-        Box::pin(async move {
-            let (source, dest) = futures::future::join(
-                ask::digest(cx, Machine::Source),
-                ask::digest(cx, Machine::Dest),
-            )
-            .await;
-            let (source, dest) = (source?, dest?);
-            if source.sum == dest.sum && source.keys == dest.keys {
-                return Ok(Probe::Holds(json!({ "keys": dest.keys, "sum": dest.sum })));
-            }
-            Ok(Refusal {
-            what: "the data of source and dest".to_owned(),
-            found: format!("{} keys ({}) and {} keys ({})", source.keys, source.sum, dest.keys, dest.sum),
-            expected: "the same keys, values and expiries".to_owned(),
-            hint: "type `regmig verify` to see which keys differ, and `regmig rollback --to warm` to serve on source"
-                .to_owned(),
-        }
-        .into())
-        })
+        Box::pin(same_data(
+            cx,
+            "type `regmig verify` to see which keys differ, and `regmig rollback --to warm` to serve on source",
+        ))
     },
     before: nothing,
     plan: no_effects,
@@ -280,6 +283,41 @@ pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
     waits: false,
     stays: false,
 };
+
+/// Holds if both Redis hold the same data; `hint` says what to do if they do not.
+pub(crate) async fn same_data(cx: &Cx<'_>, hint: &str) -> Result<Probe, StepError> {
+    let (source, dest) = futures::future::join(
+        ask::digest(cx, Machine::Source),
+        ask::digest(cx, Machine::Dest),
+    )
+    .await;
+    let (source, dest) = (source?, dest?);
+    if source.sum == dest.sum && source.keys == dest.keys {
+        return Ok(Probe::Holds(json!({ "keys": dest.keys, "sum": dest.sum })));
+    }
+    Ok(Refusal {
+        what: "the data of source and dest".to_owned(),
+        found: format!(
+            "{} keys ({}) and {} keys ({})",
+            source.keys, source.sum, dest.keys, dest.sum
+        ),
+        expected: "the same keys, values and expiries".to_owned(),
+        hint: hint.to_owned(),
+    }
+    .into())
+}
+
+/// Holds if Redis on both machines has loaded its data.
+pub(crate) async fn both_loaded(cx: &Cx<'_>) -> Probe {
+    for machine in Machine::BOTH {
+        match ask::redis(cx, machine).await {
+            Ok(redis) if !redis.loading => {}
+            Ok(_) => return Probe::Absent(format!("Redis on {machine} still loads its data")),
+            Err(error) => return Probe::Absent(error.chain().join(": ")),
+        }
+    }
+    Probe::holds()
+}
 
 pub(crate) const HEALTHY: ProcedureStep = ProcedureStep {
     id: "synced/healthy",
@@ -308,7 +346,7 @@ pub(crate) async fn answers(
     machine: Machine,
     known: &preflight::Evidence,
 ) -> Result<(), String> {
-    let words = |error: regmig_core::step::StepError| error.chain().join(": ");
+    let words = |error: StepError| error.chain().join(": ");
     let http = ask::register(cx, machine, format!("/{}/server", known.user))
         .await
         .map_err(words)?;

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use regmig_core::cursor::Direction;
-use regmig_core::engine::Outcome;
+use regmig_core::engine::{Leg, Outcome, way_back};
 use regmig_core::journal::Failure;
 use regmig_core::state::State;
-use regmig_core::step::Refusal;
-use regmig_procedure::procedure;
+use regmig_core::step::{HOMEWARD, Refusal};
+use regmig_procedure::procedure::{self, ProcedureStep};
 
 use crate::cli::{Cli, Forward};
 use crate::commands::status;
@@ -140,13 +140,7 @@ pub(super) async fn tell(
             Code::Stopped
         }
         Outcome::Halted { step, failure } => {
-            let open = |step: &&procedure::ProcedureStep| !session.cursor.is_reached(step.id);
-            let steps = procedure::steps(session.configured.spec.strategy)
-                .iter()
-                .filter(open);
-            let mut left: Vec<String> = steps
-                .map(|step| format!("{}: {}", step.id, step.title))
-                .collect();
+            let mut left = not_done(session);
             if left.len() > SHOWN {
                 let more = left.len() - SHOWN;
                 left.truncate(SHOWN);
@@ -181,14 +175,30 @@ pub(super) async fn tell(
                     undone.join(", ")
                 }
             ));
-            let next = vec![(
-                session.configured.command("resume"),
-                "goes on with the rollback".to_owned(),
-            )];
+            let next = status::next_commands(&session.configured, &session.cursor);
             explain(session, "stuck", step, failure, left, &next).await;
             Code::Stuck
         }
     })
+}
+
+/// Steps that are still to be taken or undone, in order.
+fn not_done(session: &Session) -> Vec<String> {
+    let procedure = procedure::procedure(session.configured.spec.strategy);
+    let described = |step: &ProcedureStep| format!("{}: {}", step.id, step.title);
+    let open = |step: &&ProcedureStep| !session.cursor.is_reached(step.id);
+    match session.cursor.direction() {
+        Direction::Forward => procedure.steps.iter().filter(open).map(described).collect(),
+        Direction::Back(to) => way_back(procedure, &session.cursor, to, |_| Ok(()))
+            .map(|way| {
+                let steps = way.legs.iter().map(Leg::step);
+                let left = |step: &&ProcedureStep| {
+                    !step.id.starts_with(HOMEWARD) || !session.cursor.is_reached(step.id)
+                };
+                steps.filter(left).map(described).collect()
+            })
+            .unwrap_or_default(),
+    }
 }
 
 async fn explain(

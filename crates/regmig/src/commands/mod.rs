@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod check;
+mod cost;
 mod forward;
 mod init;
 mod journal;

@@ -3,12 +3,15 @@
 use std::time::Instant;
 
 use regmig_core::cursor::Direction;
-use regmig_core::engine::rollback_plan;
+use regmig_core::edge::{Failback, Way};
+use regmig_core::engine::{Leg, WayBack};
 use regmig_core::state::State;
-use regmig_core::step::Undo;
+use regmig_core::step::{Step, Undo};
 use regmig_procedure::procedure;
+use regmig_procedure::spec::Spec;
 
 use crate::cli::Cli;
+use crate::commands::cost::Cost;
 use crate::commands::forward;
 use crate::exit_code::Code;
 use crate::problem::Problem;
@@ -17,35 +20,34 @@ use crate::session::Session;
 
 pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<Code, Problem> {
     let mut session = Session::open_begun(cli, yes, "roll back")?;
-    if let Direction::Back(under_way) = session.cursor.direction()
-        && under_way != to
-    {
-        return Err(Problem::refused(format!(
-            "error: a rollback to `{under_way}` is under way; it has to end before another begins\n  hint: type `{}`",
-            session.configured.command("resume")
-        )));
-    }
-    let steps = procedure::steps(session.configured.spec.strategy);
     let from = session
         .cursor
         .state(procedure::order(session.configured.spec.strategy));
-    let mut lines = Vec::new();
-    for step in rollback_plan(steps, &session.cursor, to)? {
-        let how = match step.undo {
-            Undo::Nothing(reason) => format!("nothing to undo: {reason}"),
-            Undo::Run(_) | Undo::Never(_) => format!("undo: {}", step.title),
-        };
-        lines.push(format!("  {}: {how}", step.id));
+    if let Direction::Back(under_way) = session.cursor.direction()
+        && under_way != to
+    {
+        render::say(&format!(
+            "A rollback to `{under_way}` is under way; it goes to `{to}` from now on."
+        ));
     }
-    let cost = match (from.writes(), to.writes()) {
-        (None, _) => "source serves again at its end; until then nobody does, as now",
-        (Some(before), Some(after)) if before == after => "no outage",
-        _ => "a short outage",
+    let cursor = session.cursor.clone();
+    let engine = session.engine();
+    let way = engine.plan_back(to).await?;
+    let ruled_out = match way.failback() {
+        Some(Failback::Copy) if from >= State::Replica => engine.ready().await.replication.err(),
+        _ => None,
     };
-    render::say(&format!(
-        "Back from `{from}` to `{to}`: {cost}; no acknowledged write is at risk.\n{}",
-        lines.join("\n")
-    ));
+    render::say(&format!("Back from `{from}` to `{to}`:"));
+    for line in described(&way) {
+        render::say(&line);
+    }
+    if let Some(reason) = ruled_out {
+        render::say(&format!(
+            "Failback through replication is ruled out: {reason}."
+        ));
+    }
+    let cost = Cost::of(&cursor, from, to, way.failback());
+    render::say(&format!("Cost: {}.", cost.words()));
     if plan {
         render::say("Nothing was changed.");
         return Ok(Code::Done);
@@ -62,4 +64,46 @@ pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<C
     };
     session.end().await;
     result
+}
+
+/// The edges of a way back, and beneath each what is done.
+fn described(way: &WayBack<'_, Spec>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut legs = way.legs.iter().peekable();
+    let first = way.edges.first().map(|edge| edge.from);
+    // What stands before the first edge belongs to no state that was entered.
+    while let Some(leg) = legs.next_if(|leg| match leg {
+        Leg::Reopen(_) => true,
+        Leg::Home(_) => false,
+        Leg::Undo(step) => first.is_none_or(|from| step.enters > from),
+    }) {
+        lines.push(described_leg(leg));
+    }
+    for edge in &way.edges {
+        let how = match edge.way {
+            Way::Undo => "undo".to_owned(),
+            Way::Failback(by) => format!("failback through {by}, then undo"),
+            Way::Closed(reason) => reason.to_owned(),
+        };
+        lines.push(format!("  {} -> {}: {how}", edge.from, edge.to));
+        while let Some(leg) = legs.next_if(|leg| match leg {
+            Leg::Home(_) => matches!(edge.way, Way::Failback(_)),
+            Leg::Reopen(step) | Leg::Undo(step) => step.enters > edge.to,
+        }) {
+            lines.push(described_leg(leg));
+        }
+    }
+    lines
+}
+
+fn described_leg(leg: &Leg<'_, Spec>) -> String {
+    let how = |step: &Step<Spec>| match step.undo {
+        Undo::Nothing(reason) => format!("nothing to undo: {reason}"),
+        _ => format!("undo: {}", step.title),
+    };
+    match leg {
+        Leg::Home(step) => format!("    {}: {}", step.id, step.title),
+        Leg::Reopen(step) => format!("    {}: dest serves again; {}", step.id, how(step)),
+        Leg::Undo(step) => format!("    {}: {}", step.id, how(step)),
+    }
 }

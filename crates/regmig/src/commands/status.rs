@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use regmig_core::cursor::{Cursor, Direction};
+use regmig_core::edge::Failback;
 use regmig_core::effect::{Answer, Query};
-use regmig_core::engine::rollback_plan;
+use regmig_core::engine::{Leg, way_back};
 use regmig_core::facts::{Container, RedisState};
 use regmig_core::machine::Machine;
 use regmig_core::port::Observe as _;
@@ -16,6 +17,7 @@ use regmig_procedure::steps::drained;
 use serde_json::{Value, json};
 
 use crate::cli::Cli;
+use crate::commands::cost::Cost;
 use crate::exit_code::Code;
 use crate::problem::Problem;
 use crate::render::progress::Bars;
@@ -180,6 +182,18 @@ impl Truth {
         })
     }
 
+    /// Whether writes of dest could come home through replication now, or why not.
+    fn replicates(&self) -> Result<(), String> {
+        match &self.source.redis {
+            Some(redis) if redis.primary.is_some() && redis.link_up => Ok(()),
+            Some(redis) if redis.primary.is_some() => {
+                Err("the replication link is down".to_owned())
+            }
+            Some(_) => Err("source's Redis does not follow dest's".to_owned()),
+            None => Err("source's Redis does not answer".to_owned()),
+        }
+    }
+
     fn lag(&self) -> Option<i64> {
         let (source, dest) = (self.source.redis.as_ref()?, self.dest.redis.as_ref()?);
         source.primary.as_ref()?;
@@ -221,9 +235,27 @@ impl Truth {
 
 /// Commands that are safe now, with what each does.
 pub(crate) fn next_commands(configured: &Configured, cursor: &Cursor) -> Vec<(String, String)> {
-    let steps = procedure::steps(configured.spec.strategy);
-    let state = cursor.state(procedure::order(configured.spec.strategy));
+    let procedure = procedure::procedure(configured.spec.strategy);
+    let state = cursor.state(procedure.order());
+    let leads_back = |to: &State| {
+        way_back(procedure, cursor, *to, |_| Ok(())).is_ok_and(|way| !way.legs.is_empty())
+    };
     let mut next = Vec::new();
+    if let Direction::Back(to) = cursor.direction() {
+        next.push((
+            configured.command("resume"),
+            format!("goes on with the rollback to `{to}`"),
+        ));
+        let reopens = way_back(procedure, cursor, state, |_| Ok(()))
+            .is_ok_and(|way| matches!(way.legs.first(), Some(Leg::Reopen(_))));
+        if to != state && reopens {
+            next.push((
+                configured.command(&format!("rollback --to {state}")),
+                "has dest serve again instead".to_owned(),
+            ));
+        }
+        return next;
+    }
     if let Some(after) = state.next() {
         next.push((
             configured.command("resume"),
@@ -238,7 +270,7 @@ pub(crate) fn next_commands(configured: &Configured, cursor: &Cursor) -> Vec<(St
                 to,
                 State::Start | State::Warm | State::Proxy | State::Replica
             )
-            && rollback_plan(steps, cursor, *to).is_ok_and(|undone| !undone.is_empty())
+            && leads_back(to)
     });
     if let Some(to) = back {
         next.push((
@@ -361,13 +393,33 @@ impl View<'_> {
                 ),
             ];
         }
-        if let Direction::Back(to) = self.cursor.direction() {
-            return vec![(
-                self.configured.command("resume"),
-                format!("goes on with the rollback to `{to}`"),
-            )];
-        }
         next_commands(self.configured, self.cursor)
+    }
+
+    /// Whether there is a way back to be told of: where a rollback is under way, it is the way.
+    fn may_go_back(&self) -> bool {
+        self.cursor.begun().is_some() && self.cursor.direction() == Direction::Forward
+    }
+
+    /// What going back to `start` costs now, or why there is no way.
+    fn going_back(&self) -> Option<Result<Cost, String>> {
+        let somewhere = self.state > State::Start || self.half_entered().is_some();
+        let ready = |by| match (by, &self.truth) {
+            (Failback::Replication, Some(truth)) => truth.replicates(),
+            _ => Ok(()),
+        };
+        let procedure = procedure::procedure(self.configured.spec.strategy);
+        (self.may_go_back() && somewhere).then(|| {
+            way_back(procedure, self.cursor, State::Start, ready)
+                .map(|way| Cost::of(self.cursor, self.state, State::Start, way.failback()))
+                .map_err(|error| error.to_string())
+        })
+    }
+
+    /// What going back to `start` will cost once the next state is entered, or why there will be no way.
+    fn going_back_later(&self) -> Option<Result<Cost, String>> {
+        let next = self.state.next().filter(|_| self.may_go_back())?;
+        Some(Cost::later(self.cursor, next).map_err(|error| error.to_string()))
     }
 
     fn text(&self) -> String {
@@ -457,6 +509,21 @@ impl View<'_> {
         if let Some(next) = self.next() {
             line("next", format!("{next}: {}", next.meaning()));
         }
+        let words = |cost: Result<Cost, String>| match cost {
+            Ok(cost) => cost.words(),
+            Err(reason) => reason,
+        };
+        if let Some(cost) = self.going_back() {
+            line("going back", format!("now: {}", words(cost)));
+        }
+        if let (Some(cost), Some(next)) = (self.going_back_later(), self.state.next()) {
+            let name = if self.going_back().is_some() {
+                ""
+            } else {
+                "going back"
+            };
+            line(name, format!("after `{next}`: {}", words(cost)));
+        }
         for (index, (command, why)) in self.commands().into_iter().enumerate() {
             line(
                 if index == 0 { "type" } else { "" },
@@ -487,9 +554,20 @@ impl View<'_> {
             "step": self.cursor.in_progress().map(|(step, at)| json!({ "id": step, "started_ms": at })),
             "failure": failure,
             "next": self.next(),
+            "going_back": {
+                "now": self.going_back().map(cost_json),
+                "after_next": self.going_back_later().map(cost_json),
+            },
             "commands": self.commands().into_iter().map(|(command, _)| command).collect::<Vec<_>>(),
             "now": self.truth.as_ref().map(Truth::json),
             "quiet": self.quiet.as_ref().and_then(|quiet| quiet.as_ref().ok()),
         })
+    }
+}
+
+fn cost_json(cost: Result<Cost, String>) -> Value {
+    match cost {
+        Ok(cost) => cost.json(),
+        Err(reason) => json!({ "no_way": reason }),
     }
 }

@@ -196,6 +196,12 @@ impl World {
                     .await
                     .map(|pass| Answer::Passes(vec![pass]));
             }
+            Effect::HomePass => {
+                return self
+                    .home_pass()
+                    .await
+                    .map(|pass| Answer::Passes(vec![pass]));
+            }
             Effect::StartTunnel => self.start_tunnel().await?,
             Effect::ProveTunnel => self.prove_tunnel().await?,
             Effect::RemoveContainer { machine, name } => {

@@ -154,6 +154,14 @@ impl Site {
             .await
     }
 
+    /// Has everything in a folder's file system written to disk.
+    pub(super) async fn sync(&self, path: &str) -> Result<(), PortError> {
+        let limit = Duration::from_secs(60);
+        self.script("syncing the data", "sync -f \"$1\"", &[path], limit)
+            .await
+            .map(|_| ())
+    }
+
     async fn quick(&self, what: &str, script: &str, arguments: &[&str]) -> Result<(), PortError> {
         let limit = Duration::from_secs(self.spec.limits.command_s);
         self.script(what, script, arguments, limit)

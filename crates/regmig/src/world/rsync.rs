@@ -1,4 +1,4 @@
-//! rsync, run on dest, pulling from source.
+//! rsync, run on dest: pulling source's data, and bringing dest's home.
 
 use std::time::{Duration, Instant};
 
@@ -15,37 +15,58 @@ use super::progress::Meter;
 /// Runs alone: a pass whose connection was lost may still be under way.
 /// The options are those of the published procedure, with numeric owners since
 /// the machines may number users differently.
-const PULL: &str = r#"set -eu
+const RSYNC: &str = r#"set -eu
 work=$1 port=$2 from=$3 to=$4; shift 4
 exec flock -w 60 "$work/rsync.lock" rsync --archive --copy-links --compress --delete --numeric-ids "$@" \
   -e "ssh -p $port -i $work/pull_key -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$work/known_hosts" \
   "$from" "$to""#;
 
+/// What a pass is told to print, so that its progress can be shown and its work be counted.
+const TELLING: [&str; 4] = [
+    "--stats",
+    "--no-human-readable",
+    "--info=progress2",
+    "--outbuf=L",
+];
+
 impl World {
-    fn pull(&self, user: &str, options: &[&str]) -> Command {
+    fn rsync(&self, from: String, to: String, options: &[&str]) -> Command {
         let spec = &self.spec;
-        let address = spec.source.address;
+        let mut arguments = vec![
+            spec.work(Machine::Dest),
+            spec.tunnel.source_ssh_port.to_string(),
+            from,
+            to,
+        ];
+        arguments.extend(options.iter().map(|option| (*option).to_owned()));
+        Command::shell(RSYNC, arguments)
+            .time_limit(Duration::from_secs(spec.limits.bulk_s))
+            .called("rsync")
+    }
+
+    /// source's data folder, as rsync on dest names it.
+    async fn source_data(&self) -> Result<String, PortError> {
+        let user = self.source.login_user().await?;
+        let address = self.spec.source.address;
         let host = if address.is_ipv6() {
             format!("[{address}]")
         } else {
             address.to_string()
         };
-        let mut arguments = vec![
-            spec.work(Machine::Dest),
-            spec.tunnel.source_ssh_port.to_string(),
-            format!("{user}@{host}:{}/", spec.data(Machine::Source)),
-            format!("{}/", spec.data(Machine::Dest)),
-        ];
-        arguments.extend(options.iter().map(|option| (*option).to_owned()));
-        Command::shell(PULL, arguments)
-            .time_limit(Duration::from_secs(spec.limits.bulk_s))
-            .called("rsync")
+        Ok(format!(
+            "{user}@{host}:{}/",
+            self.spec.data(Machine::Source)
+        ))
+    }
+
+    async fn pull(&self, options: &[&str]) -> Result<Command, PortError> {
+        let to = format!("{}/", self.spec.data(Machine::Dest));
+        Ok(self.rsync(self.source_data().await?, to, options))
     }
 
     /// Proves that dest may read source's data folder.
     pub(super) async fn prove_pull(&self) -> Result<(), PortError> {
-        let user = self.source.login_user().await?;
-        let command = self.pull(&user, &["--dry-run"]).query();
+        let command = self.pull(&["--dry-run"]).await?.query();
         let what = "dest reading source's data folder with the migration's key";
         self.dest
             .host
@@ -81,29 +102,43 @@ impl World {
     pub(super) async fn last_pass(&self, checksum: bool) -> Result<Pass, PortError> {
         let meter = self.progress.begin("last pass");
         let pass = self.pass(checksum, &*meter).await?;
-        let data = self.spec.data(Machine::Dest);
-        self.dest
-            .script(
-                "syncing the data",
-                "sync -f \"$1\"",
-                &[&data],
-                Duration::from_secs(60),
-            )
-            .await?;
+        self.dest.sync(&self.spec.data(Machine::Dest)).await?;
+        Ok(pass)
+    }
+
+    /// dest's data, brought home; what it wrote is on disk when it returns.
+    pub(super) async fn home_pass(&self) -> Result<Pass, PortError> {
+        let meter = self.progress.begin("bringing data home");
+        let from = format!("{}/", self.spec.data(Machine::Dest));
+        let mut options = TELLING.to_vec();
+        options.push("--checksum");
+        let command = self.rsync(from, self.source_data().await?, &options);
+        let what = "rsync from dest to source";
+        let pass = self.watched(&command, &*meter, what, &[0]).await?;
+        let data = self.spec.data(Machine::Source);
+        self.source.sync(&data).await?;
         Ok(pass)
     }
 
     async fn pass(&self, checksum: bool, meter: &dyn Meter) -> Result<Pass, PortError> {
-        let user = self.source.login_user().await?;
-        let mut options = vec![
-            "--stats",
-            "--no-human-readable",
-            "--info=progress2",
-            "--outbuf=L",
-        ];
+        let mut options = TELLING.to_vec();
         if checksum {
             options.push("--checksum");
         }
+        let command = self.pull(&options).await?;
+        // 24: files vanished while they were read, as Redis rewriting its AOF does; the next pass sees to it.
+        self.watched(&command, meter, "rsync from source to dest", &[0, 24])
+            .await
+    }
+
+    /// Runs rsync, shows how far it is, and reads what it says at its end; `good` are exit codes that will do.
+    async fn watched(
+        &self,
+        command: &Command,
+        meter: &dyn Meter,
+        what: &str,
+        good: &[i32],
+    ) -> Result<Pass, PortError> {
         let begun = Instant::now();
         let mut pass = Pass::default();
         let mut on_line = |from: Source, line: &str| {
@@ -120,15 +155,9 @@ impl World {
                 }
             }
         };
-        let command = self.pull(&user, &options);
-        let output = self
-            .dest
-            .host
-            .exec_streaming(&command, &mut on_line)
-            .await?;
-        // 24: files vanished while they were read, as Redis rewriting its AOF does; the next pass sees to it.
-        if !matches!(output.status, regmig_ssh::Status::Code(0 | 24)) {
-            output.success_or_refused("rsync from source to dest")?;
+        let output = self.dest.host.exec_streaming(command, &mut on_line).await?;
+        if !matches!(output.status, regmig_ssh::Status::Code(code) if good.contains(&code)) {
+            output.success_or_refused(what)?;
         }
         pass.ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(pass)
