@@ -96,7 +96,15 @@ const fn fault(
     }
 }
 
-const FAULTS: [Fault; 13] = [
+/// The states in which source follows dest through the tunnel.
+const REPLICATING: &[State] = &[
+    State::Replica,
+    State::Nameservers,
+    State::Verified,
+    State::Drained,
+];
+
+const FAULTS: [Fault; 14] = [
     fault(
         "reboot-source",
         When::Before,
@@ -133,18 +141,24 @@ const FAULTS: [Fault; 13] = [
         "true",
     ),
     Fault {
-        states: &[
-            State::Replica,
-            State::Nameservers,
-            State::Verified,
-            State::Drained,
-        ],
+        states: REPLICATING,
         ..fault(
             "tunnel",
             When::Before,
             Machine::Source,
             Some(KILL_TUNNEL),
             "true",
+        )
+    },
+    // For as long as it is down, what dest has accepted can only come home by a copy.
+    Fault {
+        states: REPLICATING,
+        ..fault(
+            "tunnel-down",
+            When::Around,
+            Machine::Source,
+            Some("docker stop $(docker ps --format '{{.Names}}' | grep tunnel) > /dev/null"),
+            "docker start $(docker ps --all --format '{{.Names}}' | grep tunnel) > /dev/null || true",
         )
     },
     fault(

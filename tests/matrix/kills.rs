@@ -20,11 +20,14 @@ const QUICK_ROLLBACKS: usize = 5;
 
 /// The edges whose undoing is killed: from a state, to a state.
 ///
-/// The points of an edge that were struck on one before it are not struck again.
-const EDGES: [(&str, &str); 5] = [
+/// The points of an edge that were struck on one before it are not struck again. The first is the one of a quick matrix.
+const EDGES: [(&str, &str); 8] = [
+    ("replica", "start"),
+    ("proxy", "start"),
     ("synced", "start"),
     ("cold", "start"),
     ("warm", "start"),
+    ("drained", "start"),
     ("replica", "proxy"),
     ("drained", "replica"),
 ];

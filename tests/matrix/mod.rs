@@ -31,21 +31,27 @@ pub use self::stage::{Looks, Plant, Stage};
 pub struct Selection {
     /// Only a spread of everything.
     pub quick: bool,
-    /// Only runs whose name contains one of these; none for all.
+    /// Only runs whose names begin with one of these, where it begins with a kind, or contain it; none for all.
     pub only: Vec<String>,
 }
 
 impl Selection {
     /// Whether a run of this name is wanted.
     fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| name.contains(only))
+        let matches = |only: &String| {
+            if has_kind(only) {
+                name.starts_with(only)
+            } else {
+                name.contains(only)
+            }
+        };
+        self.only.is_empty() || self.only.iter().any(matches)
     }
 
     /// Whether some run whose name begins so may be wanted.
-    fn wants_some_of(&self, kind: &str) -> bool {
+    fn wants_some_of(&self, beginning: &str) -> bool {
         let may = |only: &String| {
-            let of_a_kind = KINDS.iter().any(|kind| only.starts_with(kind));
-            only.starts_with(kind) || kind.contains(only.as_str()) || !of_a_kind
+            !has_kind(only) || only.starts_with(beginning) || beginning.starts_with(only)
         };
         self.only.is_empty() || self.only.iter().any(may)
     }
@@ -74,6 +80,11 @@ impl Selection {
 
 /// The kinds of runs: every name begins with one.
 const KINDS: [&str; 4] = ["resume:", "rollback:", "back:", "fault:"];
+
+/// Whether a pattern says which kind it means.
+fn has_kind(pattern: &str) -> bool {
+    KINDS.iter().any(|kind| pattern.starts_with(kind))
+}
 
 /// A matrix that is being run.
 #[derive(Debug)]
@@ -242,6 +253,8 @@ mod tests {
         assert!(!only("back:warm>start:undo").wants_some_of("back:synced>start:"));
         assert!(only("back:warm>start:undo").wants_some_of("back:"));
         assert!(!only("rollback:cold").wants_some_of("back:"));
+        assert!(!only("back:").wants_some_of("rollback:"));
+        assert!(!only("back:").wants("rollback:cold/fence#0:after"));
     }
 
     #[test]

@@ -21,10 +21,11 @@ const SERVES: Duration = Duration::from_secs(60);
 /// The file `regmig-effects` beneath `/run` stays on purpose, until the machine is rebooted: a command whose answer was
 /// lost may still be waiting for the lock on it, and would not see one on another file of the same name.
 const TRACES: &str = r#"
+: this look itself
 find / /run /dev/shm -xdev \( -path /proc -o -path '/var/pryv/regmig-backup-*' -o -path /var/lib/regmig-lab -o -path /var/lib/docker -o -path /run/regmig-effects \) -prune \
   -o -name '*regmig*' -printf 'path %p\n' 2> /dev/null | sort -u
 find /tmp -mindepth 1 -printf 'path %p\n' | sort
-ps -eo args= | grep -E '[r]egmig|^rsync|^ssh ' | sed 's/^/process /' || true
+ps -eo args= | grep -E 'regmig|^rsync|^ssh ' | grep -vE 'this look itself|grep -' | sed 's/^/process /' || true
 "#;
 
 /// A fault of the matrix' own making, for the tests that it sees faults at all.
