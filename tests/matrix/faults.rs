@@ -184,7 +184,10 @@ const FAULTS: [Fault; 14] = [
         Some(MINUTE_AHEAD),
         RIGHT_TIME,
     ),
-    fault("disk-dest", When::Around, Machine::Dest, Some(FILL), FREE),
+    Fault {
+        states: &[State::Linked, State::Cold],
+        ..fault("disk-dest", When::Around, Machine::Dest, Some(FILL), FREE)
+    },
     // In the middle of what the next command does, not before it.
     fault(
         "redis-dest-during",
@@ -207,22 +210,24 @@ fn resting() -> impl Iterator<Item = State> {
 
 /// Every fault in every state: then `resume` goes on, or `rollback` returns.
 pub(super) fn all(matrix: &mut Matrix, selection: &Selection) -> Tried<()> {
-    for fault in FAULTS {
-        let quick = selection.is_spread();
+    if selection.is_spread() {
+        let faults = FAULTS.iter().flat_map(|fault| {
+            let of_it = QUICK.iter().filter(|(name, _)| *name == fault.name);
+            of_it.map(move |(_, state)| (fault, *state))
+        });
+        return rolled_back(matrix, faults.collect());
+    }
+    for fault in &FAULTS {
         let wanted = |then: &str| -> Vec<State> {
-            resting()
-                .filter(|state| fault.states.is_empty() || fault.states.contains(state))
-                .filter(|state| {
-                    fault.name != "disk-dest" || matches!(state, State::Linked | State::Cold)
-                })
-                .filter(|state| selection.wants(&name(&fault, *state, then)))
-                .filter(|state| !quick || QUICK.contains(&(fault.name, *state)))
+            let states =
+                resting().filter(|state| fault.states.is_empty() || fault.states.contains(state));
+            states
+                .filter(|state| selection.wants(&name(fault, *state, then)))
                 .collect()
         };
-        if !quick {
-            resumed(matrix, &fault, &wanted("resume"))?;
-        }
-        rolled_back(matrix, &fault, wanted("rollback"))?;
+        resumed(matrix, fault, &wanted("resume"))?;
+        let back = wanted("rollback").into_iter().map(|state| (fault, state));
+        rolled_back(matrix, back.collect())?;
     }
     Ok(())
 }
@@ -289,15 +294,15 @@ fn one_resumed(stage: &mut Stage<'_>, fault: &Fault, state: State) -> Tried<Verd
     Ok(verdict)
 }
 
-/// For each of the states, a migration that fails there and is rolled back to `start`.
-fn rolled_back(matrix: &mut Matrix, fault: &Fault, states: Vec<State>) -> Tried<()> {
-    let mut states = states.into_iter().peekable();
-    while states.peek().is_some() {
+/// For each fault in its state, a migration that is rolled back to `start`.
+fn rolled_back(matrix: &mut Matrix, runs: Vec<(&Fault, State)>) -> Tried<()> {
+    let mut runs = runs.into_iter().peekable();
+    while let Some((first, _)) = runs.peek().copied() {
         let done = matrix.on_stage(&mut |stage, matrix| {
-            if prepare(stage.rig, fault)? {
+            if prepare(stage.rig, first)? {
                 stage.look_anew()?;
             }
-            for state in states.by_ref() {
+            for (fault, state) in runs.by_ref() {
                 let began = Instant::now();
                 let verdict = one_rolled_back(stage, fault, state).unwrap_or_else(Verdict::from);
                 let name = name(fault, state, "rollback");
@@ -308,7 +313,7 @@ fn rolled_back(matrix: &mut Matrix, fault: &Fault, states: Vec<State>) -> Tried<
             Ok(())
         });
         if let Err(trouble) = done {
-            let name = format!("fault:{} to its end", fault.name);
+            let name = format!("fault:{} to its end", first.name);
             matrix.add_here(&name, &trouble.into(), Duration::ZERO)?;
         }
     }
