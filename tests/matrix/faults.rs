@@ -413,3 +413,40 @@ fn prepare(rig: &Rig, fault: &Fault) -> Tried<bool> {
     fs::write(rig.folder.join("small-disk"), "48 MiB\n")?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{FAULTS, QUICK, name, resting};
+
+    #[test]
+    fn every_fault_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = FAULTS.iter().map(|fault| fault.name).collect();
+        assert_eq!(names.len(), FAULTS.len());
+    }
+
+    #[test]
+    fn the_quick_ones_are_among_them() {
+        for (quick, state) in QUICK {
+            let fault = FAULTS.iter().find(|fault| fault.name == quick).unwrap();
+            assert!(resting().any(|at| at == state), "{quick}@{state}");
+            assert_eq!(
+                name(fault, state, "rollback"),
+                format!("fault:{quick}@{state}:rollback")
+            );
+        }
+    }
+
+    #[test]
+    fn faults_happen_in_states_in_which_a_migration_rests() {
+        let states: Vec<_> = resting().collect();
+        for fault in FAULTS {
+            assert!(
+                fault.states.iter().all(|state| states.contains(state)),
+                "{}",
+                fault.name
+            );
+        }
+    }
+}
