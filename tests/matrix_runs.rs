@@ -35,5 +35,5 @@ fn matrix() -> Tried<Report> {
         quick: how == "quick",
         only: arguments.collect(),
     };
-    run(&selection, Some(PathBuf::from(report)), None)
+    run(&selection, Some(PathBuf::from(report)), &[])
 }

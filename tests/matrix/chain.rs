@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::point::Point;
+use super::point::{Passed, Point};
 use crate::support::{Rig, Tried, Trouble};
 
 /// Where a chain of runs dies.
@@ -59,7 +59,7 @@ impl Deadly {
 #[derive(Debug)]
 pub(super) struct Death {
     /// Where.
-    pub(super) point: Point,
+    pub(super) at: Passed,
     /// Why the run after it did not go on; nothing where it did.
     pub(super) trouble: Option<String>,
     /// How long the run after it took, until its own death or its end.
@@ -72,7 +72,7 @@ pub(super) struct Chained {
     /// Every death.
     pub(super) deaths: Vec<Death>,
     /// Every point that was passed.
-    pub(super) passed: Vec<Point>,
+    pub(super) passed: Vec<Passed>,
     /// Why it has no end, where it has none.
     pub(super) trouble: Option<String>,
 }
@@ -110,18 +110,19 @@ pub(super) fn chain(
             }
         };
         let last = passed.last().cloned();
-        for point in passed {
-            if !chained.passed.contains(&point) {
-                chained.passed.push(point);
+        for one in passed {
+            if !chained.passed.iter().any(|other| other.point == one.point) {
+                chained.passed.push(one);
             }
         }
         match (code, last) {
             (Some(code), _) if done.contains(&code) => return chained,
-            (None, Some(point)) => {
+            (None, Some(at)) => {
                 again = false;
-                deadly.strike(&point, chained.deaths.last().map(|death| &death.point));
+                let before = chained.deaths.last().map(|death| &death.at.point);
+                deadly.strike(&at.point, before);
                 chained.deaths.push(Death {
-                    point,
+                    at,
                     trouble: None,
                     took: Duration::ZERO,
                 });
@@ -146,15 +147,15 @@ pub(super) fn chain(
 }
 
 /// One run: its exit code, what it said, and the points that it passed; the last is where it died, if it did.
-fn run(rig: &Rig, words: &[&str], deadly: &Deadly) -> Tried<(Option<i32>, String, Vec<Point>)> {
+fn run(rig: &Rig, words: &[&str], deadly: &Deadly) -> Tried<(Option<i32>, String, Vec<Passed>)> {
     let log = rig.log("points");
     let ended = rig.regmig(words).dying_at(&deadly.words(), &log).end()?;
     let text = fs::read_to_string(&log).unwrap_or_default();
-    let mut passed = Point::of_log(&text)?;
+    let mut passed = Passed::of_log(&text)?;
     if let Some(last) = text.lines().last() {
         // A point that was passed twice, because an effect was asked for again, is listed once.
-        let last = Point::of_log(last)?;
-        passed.retain(|point| !last.contains(point));
+        let last = Passed::of_log(last)?;
+        passed.retain(|one| last.iter().all(|last| last.point != one.point));
         passed.extend(last);
     }
     if ended.code.is_none() && passed.is_empty() {

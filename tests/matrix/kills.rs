@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use xtask::lab::Machine;
 
 use super::chain::{Deadly, chain};
-use super::point::{Point, spread};
+use super::point::{Passed, Point, spread};
 use super::report::Verdict;
 use super::stage::Stage;
 use super::{Matrix, Selection};
@@ -39,31 +39,23 @@ const QUICK_EDGE: [(&str, &str); 1] = [("replica", "start")];
 ///
 /// Returns the points of a migration, in order.
 pub(super) fn resumed(matrix: &mut Matrix, selection: &Selection) -> Tried<Vec<Point>> {
-    let mut listed = Vec::new();
-    let exact = selection.point("resume:");
-    let mut left: Option<Vec<Point>> = exact.map(|point| vec![point]);
+    let mut listed: Vec<Passed> = Vec::new();
+    let mut struck = BTreeSet::new();
+    let mut deadly = match selection.point("resume:") {
+        Some(point) => Deadly::Each(vec![point]),
+        None if selection.is_spread() => Deadly::every(QUICK_STRIDE),
+        None => Deadly::Nowhere,
+    };
     for pass in 1.. {
-        let mut deadly = match &left {
-            Some(points) => Deadly::Each(points.clone()),
-            None if selection.is_spread() => Deadly::every(QUICK_STRIDE),
-            None => Deadly::Nowhere,
-        };
-        let listing = matches!(deadly, Deadly::Nowhere);
-        let name = if listing {
-            "resume: without a kill".to_owned()
-        } else {
-            format!("resume: all of pass {pass}")
+        let name = match deadly {
+            Deadly::Nowhere => "resume: without a kill".to_owned(),
+            _ => format!("resume: all of pass {pass}"),
         };
         let chained = matrix.on_stage(&mut |stage, matrix| {
             let began = Instant::now();
             let unfinished = Unfinished::of(stage.rig)?;
-            let chained = chain(
-                stage.rig,
-                &["run", "--yes"],
-                &["resume", "--yes"],
-                &[0],
-                &mut deadly,
-            );
+            let (run, resume) = (["run", "--yes"], ["resume", "--yes"]);
+            let chained = chain(stage.rig, &run, &resume, &[0], &mut deadly);
             matrix.add_deaths("resume:", &chained, stage)?;
             let verdict = match &chained.trouble {
                 Some(what) => Verdict::trouble(what),
@@ -75,30 +67,59 @@ pub(super) fn resumed(matrix: &mut Matrix, selection: &Selection) -> Tried<Vec<P
         if listed.is_empty() {
             listed.clone_from(&chained.passed);
         }
-        let deaths = chained.deaths.len();
-        left = match (&left, listing) {
-            (None, true) => Some(selection.filter("resume:", chained.passed)),
-            (None, false) => None,
-            (Some(_), _) => Some(match deadly {
-                Deadly::Each(points) => points,
-                _ => Vec::new(),
-            }),
-        };
-        match &left {
+        struck.extend(chained.deaths.iter().map(|death| death.at.key()));
+        match left(selection, "resume:", deadly, &listed, &struck) {
             None => break,
-            Some(points) if points.is_empty() => break,
-            Some(points) if !listing && deaths == 0 => {
-                // A pass that strikes nothing will strike nothing the next time.
-                let never = Verdict::trouble("no run came past this point");
+            // A pass that strikes nothing will strike nothing the next time.
+            Some(points) if pass > 1 && chained.deaths.is_empty() => {
                 for point in points {
-                    matrix.add_here(&format!("resume:{point}"), &never, Duration::ZERO)?;
+                    matrix.add_here(&format!("resume:{point}"), &never(), Duration::ZERO)?;
                 }
                 break;
             }
-            Some(_) => {}
+            Some(points) => deadly = Deadly::Each(points),
         }
     }
-    Ok(listed)
+    Ok(points(&listed))
+}
+
+/// A point that was listed and that no run has come past since.
+fn never() -> Verdict {
+    Verdict::trouble("no run came past this point")
+}
+
+/// The points that are still to be struck after a pass; nothing where it was the last.
+fn left(
+    selection: &Selection,
+    kind: &str,
+    deadly: Deadly,
+    listed: &[Passed],
+    struck: &BTreeSet<String>,
+) -> Option<Vec<Point>> {
+    let unstruck = unstruck(listed, struck);
+    let points = match deadly {
+        Deadly::Every { .. } => return None,
+        Deadly::Nowhere => selection.filter(kind, unstruck),
+        Deadly::Each(mut points) => {
+            points.retain(|point| unstruck.contains(point) || !has(listed, point));
+            points
+        }
+    };
+    (!points.is_empty()).then_some(points)
+}
+
+fn has(listed: &[Passed], point: &Point) -> bool {
+    listed.iter().any(|one| one.point == *point)
+}
+
+/// The points of those effects at which nothing has died yet.
+fn unstruck(passed: &[Passed], struck: &BTreeSet<String>) -> Vec<Point> {
+    let left = passed.iter().filter(|one| !struck.contains(&one.key()));
+    left.map(|one| one.point.clone()).collect()
+}
+
+fn points(passed: &[Passed]) -> Vec<Point> {
+    passed.iter().map(|one| one.point.clone()).collect()
 }
 
 /// The audit of a finalized migration: what it left, who accepted writes. Its writes are audited at the end of the stage.
@@ -124,7 +145,8 @@ pub(super) fn rolled_back(
     if listed.is_empty() {
         matrix.on_stage(&mut |stage, _| {
             let run = ["run", "--yes"];
-            listed = chain(stage.rig, &run, &run, &[0], &mut Deadly::Nowhere).passed;
+            let chained = chain(stage.rig, &run, &run, &[0], &mut Deadly::Nowhere);
+            listed = points(&chained.passed);
             Ok(())
         })?;
     }
@@ -139,8 +161,10 @@ pub(super) fn rolled_back(
         matrix.on_stage(&mut |stage, matrix| {
             while let Some(point) = queue.pop_front() {
                 let began = Instant::now();
-                let verdict = one_rolled_back(stage, &point);
-                matrix.strike(&point);
+                let (at, verdict) = one_rolled_back(stage, &point);
+                if let Some(at) = at {
+                    matrix.strike(&at);
+                }
                 let good = matrix.add(
                     &format!("rollback:{point}"),
                     &verdict,
@@ -157,20 +181,21 @@ pub(super) fn rolled_back(
     Ok(())
 }
 
-/// One migration that dies at a point and is rolled back.
-fn one_rolled_back(stage: &mut Stage<'_>, point: &Point) -> Verdict {
+/// One migration that dies at a point and is rolled back: where it died, and what was found.
+fn one_rolled_back(stage: &mut Stage<'_>, point: &Point) -> (Option<Passed>, Verdict) {
     let mut deadly = Deadly::Each(vec![point.clone()]);
     let run = ["run", "--yes"];
     let back = ["rollback", "--to", "start", "--yes"];
-    let chained = chain(stage.rig, &run, &back, &[0], &mut deadly);
-    let trouble = chained.trouble.or_else(|| match chained.deaths.first() {
-        None => Some("no run came past this point".to_owned()),
-        Some(death) => death.trouble.clone(),
-    });
-    match trouble {
+    let mut chained = chain(stage.rig, &run, &back, &[0], &mut deadly);
+    let Some(death) = chained.deaths.pop() else {
+        let verdict = chained.trouble.map_or_else(never, Verdict::trouble);
+        return (None, verdict);
+    };
+    let verdict = match chained.trouble.or(death.trouble) {
         Some(what) => Verdict::trouble(what),
         None => stage.judge_start(is_before_cold(point.step())),
-    }
+    };
+    (Some(death.at), verdict)
 }
 
 /// Whether source's containers have not been touched when a step begins.
@@ -221,11 +246,12 @@ fn edge(
     stage: &mut Stage<'_>,
     selection: &Selection,
     (from, to): (&str, &str),
-    struck: &mut BTreeSet<Point>,
+    struck: &mut BTreeSet<String>,
 ) -> Tried<bool> {
     let kind = format!("back:{from}>{to}:");
     let home = to == "start";
     let mut was = None;
+    let mut listed = Vec::new();
     if !home {
         stage.expect(&["run", "--until", to, "--yes"], &[0])?;
         was = Some(stage.look()?);
@@ -247,7 +273,7 @@ fn edge(
             &[0, 8],
             &mut deadly,
         );
-        struck.extend(chained.deaths.iter().map(|death| death.point.clone()));
+        struck.extend(chained.deaths.iter().map(|death| death.at.key()));
         matrix.add_deaths(&kind, &chained, stage)?;
         let verdict = match (&chained.trouble, &was) {
             (Some(what), _) => Verdict::trouble(what),
@@ -260,28 +286,18 @@ fn edge(
             "all of a pass"
         };
         let good = matrix.add(&format!("{kind} {name}"), &verdict, began.elapsed(), stage)?;
-        deadly = match deadly {
-            Deadly::Nowhere => {
-                let points = selection.filter(&kind, chained.passed);
-                Deadly::Each(
-                    points
-                        .into_iter()
-                        .filter(|point| !struck.contains(point))
-                        .collect(),
-                )
-            }
-            Deadly::Each(points) if chained.deaths.is_empty() => {
-                let never = Verdict::trouble("no rollback came past this point");
-                for point in &points {
-                    matrix.add(&format!("{kind}{point}"), &never, Duration::ZERO, stage)?;
+        if listed.is_empty() {
+            listed.clone_from(&chained.passed);
+        }
+        match left(selection, &kind, deadly, &listed, struck) {
+            None => return Ok(true),
+            Some(points) if !listing && chained.deaths.is_empty() => {
+                for point in points {
+                    matrix.add(&format!("{kind}{point}"), &never(), Duration::ZERO, stage)?;
                 }
                 return Ok(true);
             }
-            Deadly::Each(points) => Deadly::Each(points),
-            Deadly::Every { .. } => return Ok(true),
-        };
-        if matches!(&deadly, Deadly::Each(points) if points.is_empty()) {
-            return Ok(true);
+            Some(points) => deadly = Deadly::Each(points),
         }
         if !good || stage.is_full() {
             // A fresh lab helps where this one got some points done.

@@ -22,7 +22,7 @@ use self::chain::Chained;
 use self::report::say;
 use crate::support::{Rig, Tried};
 
-pub use self::point::{Point, spread};
+pub use self::point::{Passed, Point, spread};
 pub use self::report::{Report, Verdict};
 pub use self::stage::{Looks, Plant, Stage};
 
@@ -90,7 +90,7 @@ fn has_kind(pattern: &str) -> bool {
 #[derive(Debug)]
 pub struct Matrix {
     report: Report,
-    plant: Option<Plant>,
+    plants: Vec<Plant>,
     stages: u32,
     folder: PathBuf,
 }
@@ -100,11 +100,11 @@ pub struct Matrix {
 /// # Errors
 ///
 /// When the lab cannot be brought to its start or the report cannot be written; a failed run is no error.
-pub fn run(selection: &Selection, path: Option<PathBuf>, plant: Option<Plant>) -> Tried<Report> {
+pub fn run(selection: &Selection, path: Option<PathBuf>, plants: &[Plant]) -> Tried<Report> {
     let asked = json!({ "quick": selection.quick, "only": selection.only });
     let mut matrix = Matrix {
         report: Report::new(path.as_deref(), asked),
-        plant,
+        plants: plants.to_owned(),
         stages: 0,
         folder: PathBuf::new(),
     };
@@ -153,7 +153,7 @@ impl Matrix {
         self.stages += 1;
         let rig = Rig::new(&format!("matrix-{}", self.stages))?;
         self.folder.clone_from(&rig.folder);
-        let mut stage = Stage::begin(&rig, self.plant)?;
+        let mut stage = Stage::begin(&rig, &self.plants)?;
         let failures = self.report.failures();
         let value = what(&mut stage, self)?;
         self.report.looks += stage.looks;
@@ -187,13 +187,13 @@ impl Matrix {
 
     fn add_deaths(&mut self, kind: &str, chained: &Chained, stage: &Stage<'_>) -> Tried<()> {
         for death in &chained.deaths {
-            self.strike(&death.point);
+            self.strike(&death.at);
             let verdict = match &death.trouble {
                 None => Verdict::default(),
                 Some(what) => Verdict::trouble(what),
             };
             self.add(
-                &format!("{kind}{}", death.point),
+                &format!("{kind}{}", death.at.point),
                 &verdict,
                 death.took,
                 stage,
@@ -202,8 +202,8 @@ impl Matrix {
         Ok(())
     }
 
-    fn strike(&mut self, point: &Point) {
-        self.report.struck.insert(point.to_string());
+    fn strike(&mut self, at: &Passed) {
+        self.report.struck.insert(at.key());
     }
 }
 

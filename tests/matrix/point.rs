@@ -46,22 +46,52 @@ impl Point {
     pub fn step(&self) -> &str {
         &self.step
     }
+}
 
+/// A point that a run has passed, and the effect in whose course it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// The point.
+    pub point: Point,
+    /// The effect, as people read it.
+    pub effect: String,
+}
+
+impl Passed {
     /// The points of a run, each once, in the order in which they were passed first.
     ///
     /// # Errors
     ///
     /// When a line of the log names none.
     pub fn of_log(log: &str) -> Tried<Vec<Self>> {
-        let mut points = Vec::new();
+        let mut all: Vec<Self> = Vec::new();
         for line in log.lines() {
-            let name = line.split_once('\t').map_or(line, |(name, _)| name);
-            let point = Self::parse(name)?;
-            if !points.contains(&point) {
-                points.push(point);
+            let (name, effect) = line.split_once('\t').unwrap_or((line, ""));
+            let point = Point::parse(name)?;
+            if !all.iter().any(|passed| passed.point == point) {
+                let effect = effect.to_owned();
+                all.push(Self { point, effect });
             }
         }
-        Ok(points)
+        Ok(all)
+    }
+
+    /// What tells it from others wherever its effect stands in a step: as less and less is left to be undone, numbers
+    /// change. Names that only one migration has are left out.
+    pub fn key(&self) -> String {
+        let words = self
+            .effect
+            .split(' ')
+            .map(|word| match word.find("regmig-2") {
+                Some(at) => word.get(..at).unwrap_or_default(),
+                None => word,
+            });
+        let words: Vec<&str> = words.collect();
+        let Point {
+            undo, step, moment, ..
+        } = &self.point;
+        let way = if *undo { "undo:" } else { "" };
+        format!("{way}{step}:{moment} {}", words.join(" "))
     }
 }
 
@@ -84,7 +114,7 @@ pub fn spread<T: Clone>(entries: &[T], count: usize) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Point, spread};
+    use super::{Passed, Point, spread};
 
     #[test]
     fn points_read_back_as_they_are_written() {
@@ -115,10 +145,30 @@ mod tests {
     #[test]
     fn a_log_lists_each_point_once() {
         let log = "a/b#0:before\tmake a folder\na/b#0:before\tmake a folder\na/b#0:after\tmake a folder\n";
-        let points = Point::of_log(log).unwrap();
-        let names: Vec<String> = points.iter().map(Point::to_string).collect();
+        let passed = Passed::of_log(log).unwrap();
+        let names: Vec<String> = passed.iter().map(|one| one.point.to_string()).collect();
         assert_eq!(names, ["a/b#0:before", "a/b#0:after"]);
-        assert!(Point::of_log("something else\n").is_err());
+        assert_eq!(passed[0].effect, "make a folder");
+        assert!(Passed::of_log("something else\n").is_err());
+    }
+
+    #[test]
+    fn the_same_effect_has_the_same_key_at_another_place_and_in_another_migration() {
+        let key = |line: &str| Passed::of_log(line).unwrap()[0].key();
+        let one =
+            key("undo:a/b#1:after\tmove /x/data.before-regmig-20261122-4cae-0 back to /x/data");
+        assert_eq!(
+            one,
+            key("undo:a/b#0:after\tmove /x/data.before-regmig-20261123-77aa-3 back to /x/data")
+        );
+        assert_ne!(
+            one,
+            key("undo:a/b#1:after\tmove /y/data.before-regmig-20261122-4cae-0 back to /y/data")
+        );
+        assert_ne!(
+            one,
+            key("a/b#1:after\tmove /x/data.before-regmig-20261122-4cae-0 back to /x/data")
+        );
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub struct Report {
     path: Option<PathBuf>,
     /// What was asked for.
     asked: Value,
-    /// Points at which regmig was killed.
+    /// The effects before or after which regmig was killed, with the moment.
     pub struck: BTreeSet<String>,
     kinds: BTreeMap<String, Kind>,
     failed: Vec<Value>,

@@ -48,7 +48,7 @@ pub struct Stage<'r> {
     pub traffic: Traffic<'r>,
     sampler: Sampler,
     start: Looks,
-    plant: Option<Plant>,
+    plants: Vec<Plant>,
     /// Looks at both machines that were judged.
     pub looks: usize,
 }
@@ -114,14 +114,14 @@ impl<'r> Stage<'r> {
     /// # Errors
     ///
     /// When they cannot be started or a machine cannot be looked at.
-    pub fn begin(rig: &'r Rig, plant: Option<Plant>) -> Tried<Self> {
+    pub fn begin(rig: &'r Rig, plants: &[Plant]) -> Tried<Self> {
         let start = Looks::of(rig, Scope::All)?;
         Ok(Self {
             rig,
             traffic: Traffic::start_at(rig, RATE)?,
             sampler: Sampler::start(rig)?,
             start,
-            plant,
+            plants: plants.to_owned(),
             looks: 0,
         })
     }
@@ -236,24 +236,26 @@ impl<'r> Stage<'r> {
 
     /// Does what the tests of the matrix itself ask for.
     fn plant(&self) -> Tried<()> {
-        let (machine, script) = match self.plant {
-            None => return Ok(()),
-            Some(Plant::Loss) => {
-                let user = self.traffic.last_user()?;
-                (Machine::Source, format!("docker exec pryv_redis_1 redis-cli del {user}:server"))
-            }
-            Some(Plant::Leftover) => (Machine::Dest, "touch /var/pryv/planted".to_owned()),
-            Some(Plant::Writer) => (
-                Machine::Dest,
-                "for name in register reverse_proxy redis; do docker run --detach --rm --name planted-$name \
-                 --label com.docker.compose.service=$name pryv/redis:lab sleep 60; done; sleep 2; \
-                 docker rm --force planted-register planted-reverse_proxy planted-redis"
-                    .to_owned(),
-            ),
-        };
-        self.rig
-            .on(machine, &format!("{script} > /dev/null"))
-            .map(drop)
+        for plant in &self.plants {
+            let (machine, script) = match plant {
+                Plant::Loss => {
+                    let user = self.traffic.last_user()?;
+                    let delete = format!("docker exec pryv_redis_1 redis-cli del {user}:server");
+                    (Machine::Source, delete)
+                }
+                Plant::Leftover => (Machine::Dest, "touch /var/pryv/planted".to_owned()),
+                Plant::Writer => (
+                    Machine::Dest,
+                    "for name in register reverse_proxy redis; do docker run --detach --rm --name planted-$name \
+                     --label com.docker.compose.service=$name pryv/redis:lab sleep 60; done; sleep 2; \
+                     docker rm --force planted-register planted-reverse_proxy planted-redis"
+                        .to_owned(),
+                ),
+            };
+            self.rig
+                .on(machine, &format!("{{ {script}; }} > /dev/null"))?;
+        }
+        Ok(())
     }
 
     /// Insists that a command of regmig ends with one of some exit codes.
