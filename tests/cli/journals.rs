@@ -1,8 +1,11 @@
 //! What people read of a migration that was left in the middle, from its journal alone.
 
+use std::fs;
+use std::path::PathBuf;
+
 use insta::assert_snapshot;
 
-use crate::folder::Folder;
+use crate::folder::{Folder, Said};
 
 /// `status`, without looking at any machine.
 fn status(journal: &str) -> String {
@@ -192,7 +195,13 @@ fn a_damaged_line_is_named_by_its_number() {
 exit 1
 --- stderr
 error: [folder]/regmig.state/journal.jsonl, line 14 (byte 5210): its hash does not follow from the line before: it, or that one, was changed; the lines before it are sound
+  hint: nothing was done; keep this file, it is the evidence, and put a copy in its place that is whole
 "#);
+    every_verb_says_the_same(&folder, &said);
+}
+
+/// Of every verb that needs the journal.
+fn every_verb_says_the_same(folder: &Folder, said: &Said) {
     for words in [
         ["journal"].as_slice(),
         &["resume", "--yes"],
@@ -204,6 +213,109 @@ error: [folder]/regmig.state/journal.jsonl, line 14 (byte 5210): its hash does n
         let same = folder.regmig(words.iter().copied());
         assert_eq!((same.code, &same.err), (Some(1), &said.err), "{words:?}");
     }
+}
+
+#[test]
+fn a_last_line_with_a_changed_end_is_damage_and_no_torn_record() {
+    let folder = Folder::with_journal("killed");
+    let mut bytes = fs::read(journal_of(&folder)).unwrap();
+    *bytes.last_mut().unwrap() = b'J';
+    fs::write(journal_of(&folder), bytes).unwrap();
+    let said = folder.regmig(["status", "--offline"]);
+    assert_snapshot!(said.text(), @r#"
+exit 1
+--- stderr
+error: [folder]/regmig.state/journal.jsonl, line 43 (byte 11750): its record is whole, and what follows it (2 bytes) is not the end of a line; the lines before it are sound
+  hint: nothing was done; keep this file, it is the evidence, and put a copy in its place that is whole
+"#);
+    every_verb_says_the_same(&folder, &said);
+}
+
+#[test]
+fn a_line_that_was_taken_out_is_named() {
+    let folder = Folder::with_journal("killed");
+    let text = fs::read_to_string(journal_of(&folder)).unwrap();
+    let without: String = text
+        .split_inclusive('\n')
+        .enumerate()
+        .filter(|(index, _)| *index != 20)
+        .map(|(_, line)| line)
+        .collect();
+    fs::write(journal_of(&folder), without).unwrap();
+    assert_snapshot!(folder.regmig(["status", "--offline"]).text(), @r#"
+exit 1
+--- stderr
+error: [folder]/regmig.state/journal.jsonl, line 21 (byte 6727): found record 21, expected record 20: a line was removed, repeated or moved; the lines before it are sound
+  hint: nothing was done; keep this file, it is the evidence, and put a copy in its place that is whole
+"#);
+}
+
+/// As `with_journal`, with the index that a regmig had made of it.
+fn indexed(journal: &str) -> Folder {
+    let folder = Folder::with_journal(journal);
+    regmig_store::Store::open(&folder.path().join("regmig.state")).unwrap();
+    folder
+}
+
+#[test]
+fn a_journal_that_is_gone_is_not_taken_for_none() {
+    let folder = indexed("killed");
+    fs::remove_file(journal_of(&folder)).unwrap();
+    let said = folder.regmig(["status", "--offline"]);
+    assert_snapshot!(said.text(), @r#"
+exit 1
+--- stderr
+error: [folder]/regmig.state/journal.jsonl is missing, and [folder]/regmig.state/checkpoints.sled beside it shows that there was one
+  hint: nothing was done; put the journal back. Only if nothing of a migration is on the machines, remove [folder]/regmig.state/checkpoints.sled
+"#);
+    every_verb_says_the_same(&folder, &said);
+    fs::write(journal_of(&folder), "").unwrap();
+    let said = folder.regmig(["status", "--offline"]);
+    assert_snapshot!(said.text(), @r#"
+exit 1
+--- stderr
+error: [folder]/regmig.state/journal.jsonl ends after 0 records, and its index in [folder]/regmig.state/checkpoints.sled knows of 43: what had been acknowledged is missing
+  hint: nothing was done; put a copy of the journal back that is whole. Where there is none, look at both machines yourself, then remove [folder]/regmig.state/checkpoints.sled: regmig goes on from what is left, and knows nothing of the rest
+"#);
+    every_verb_says_the_same(&folder, &said);
+}
+
+#[test]
+fn a_journal_that_lost_its_end_is_not_gone_on_from() {
+    let folder = indexed("killed");
+    let text = fs::read_to_string(journal_of(&folder)).unwrap();
+    let shorter: String = text.split_inclusive('\n').take(40).collect();
+    fs::write(journal_of(&folder), &shorter).unwrap();
+    // Whoever only reads sees what there is.
+    assert_eq!(folder.regmig(["journal"]).out.lines().count(), 40);
+    assert_snapshot!(folder.regmig(["resume", "--yes"]).text(), @r#"
+exit 1
+--- stderr
+error: [folder]/regmig.state/journal.jsonl ends after 40 records, and its index in [folder]/regmig.state/checkpoints.sled knows of 43: what had been acknowledged is missing
+  hint: nothing was done; put a copy of the journal back that is whole. Where there is none, look at both machines yourself, then remove [folder]/regmig.state/checkpoints.sled: regmig goes on from what is left, and knows nothing of the rest
+"#);
+    assert_eq!(fs::read_to_string(journal_of(&folder)).unwrap(), shorter);
+}
+
+/// The notes of whoever opens the journal to write come before its refusal of this configuration.
+#[test]
+fn what_became_of_the_journals_end_is_said() {
+    let cut = |folder: &Folder| {
+        let bytes = fs::read(journal_of(folder)).unwrap();
+        fs::write(journal_of(folder), &bytes[..bytes.len() - 50]).unwrap();
+        let said = folder.regmig(["resume", "--yes"]);
+        said.err.lines().next().unwrap().to_owned()
+    };
+    assert_snapshot!(cut(&Folder::with_journal("killed")), @r#"
+note: the journal ended in half a record (208 bytes), as a kill leaves it; it was dropped
+"#);
+    assert_snapshot!(cut(&indexed("killed")), @r#"
+note: the journal's last record was cut off, and is put back from the index beside it
+"#);
+}
+
+fn journal_of(folder: &Folder) -> PathBuf {
+    folder.path().join("regmig.state/journal.jsonl")
 }
 
 #[test]

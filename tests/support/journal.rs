@@ -38,6 +38,14 @@ impl Record {
             .unwrap_or_default()
     }
 
+    /// What it says to do about a failure; empty where it says nothing.
+    pub fn hint(&self) -> &str {
+        self.0
+            .pointer("/failure/hint")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
     fn text(&self, key: &str) -> &str {
         self.0.get(key).and_then(Value::as_str).unwrap_or_default()
     }

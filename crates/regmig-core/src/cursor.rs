@@ -159,7 +159,14 @@ impl Cursor {
                 }
                 self.failure = None;
             }
-            Event::Acting { .. } => {}
+            Event::Acting { step, .. } => {
+                let open = |step: &StepState| step.reached.is_none() || step.undoing;
+                if !self.step(step).is_some_and(open) {
+                    return Err(nonsense(format!(
+                        "an effect of {step}, which is not under way"
+                    )));
+                }
+            }
             Event::Probed { from_ms, to_ms } => self.probed.push((*from_ms, *to_ms)),
             Event::Reached { step, evidence } => {
                 let entry = self.entry(step);
@@ -170,7 +177,14 @@ impl Cursor {
                 entry.reached_ms = record.at_ms;
                 self.failure = None;
             }
-            Event::Failed { step, failure } => self.failure = Some((step.clone(), failure.clone())),
+            Event::Failed { step, failure } => {
+                if back && !is_homeward(step) {
+                    return Err(nonsense(format!(
+                        "step {step} failed forward while a rollback is under way"
+                    )));
+                }
+                self.failure = Some((step.clone(), failure.clone()));
+            }
             Event::RollbackBegun { to } => {
                 if self.direction == Direction::Back(*to) {
                     return Err(nonsense(format!("a second rollback to {to} within one")));
@@ -195,6 +209,11 @@ impl Cursor {
                 }
             }
             Event::UndoFailed { step, failure } => {
+                if !back || !self.step(step).is_some_and(|step| step.undoing) {
+                    return Err(nonsense(format!(
+                        "an undo of {step}, which is not under way, failed"
+                    )));
+                }
                 self.failure = Some((step.clone(), failure.clone()));
                 self.stuck = true;
             }

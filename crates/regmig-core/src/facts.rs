@@ -110,6 +110,8 @@ pub struct RedisState {
     pub replicas: u64,
     /// Whether it appends to an AOF.
     pub appendonly: bool,
+    /// Whether it would refuse clients' writes as a replica.
+    pub replica_read_only: bool,
 }
 
 /// An order-independent digest of a data set.

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{self, RData};
 use serde::{Deserialize, Serialize};
 
-use crate::name;
+use crate::question::Question;
+use crate::{exchange, name};
 
 /// One answer, of whatever response code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,18 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads an answer from its bytes; it must answer this very question.
+    ///
+    /// # Errors
+    ///
+    /// In words, what came instead.
+    pub fn from_wire(bytes: &[u8], id: u16, question: &Question) -> Result<Self, String> {
+        let name = name::parse(&question.name).map_err(|fault| fault.to_string())?;
+        let mut asked = Message::new(id, MessageType::Query, OpCode::Query);
+        asked.add_query(Query::query(name, question.kind.record_type()));
+        exchange::read(bytes, &asked).map(|message| Self::read(&message))
+    }
+
     pub(crate) fn read(message: &Message) -> Self {
         let records = |records: &[rr::Record]| records.iter().map(Record::read).collect();
         Self {

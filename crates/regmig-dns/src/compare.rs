@@ -102,7 +102,9 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(answer: &Answer) -> Self {
+    /// What counts of this answer.
+    #[must_use]
+    pub fn of(answer: &Answer) -> Self {
         let text = |record: &crate::Record| format!("{} {}", record.name, record.data);
         let records = answer.answers.iter().map(text).collect();
         Self {

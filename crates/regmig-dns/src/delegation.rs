@@ -62,6 +62,16 @@ impl Delegation {
         })
     }
 
+    /// What an answer says of a domain's delegation.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::BadName`] for what cannot be a name, [`Fault::Rcode`] for an answer with an error,
+    /// [`Fault::NotDelegated`] for one that names no server.
+    pub fn read(answer: &Answer, domain: &str) -> Result<Self, Fault> {
+        read(answer, domain)
+    }
+
     /// Whether both name the same servers, and give those at or below the domain the same addresses.
     ///
     /// The parent cannot delegate without the addresses of those. Addresses of other servers may or may not come

@@ -65,6 +65,17 @@ impl Docker {
     }
 }
 
+impl Container {
+    /// Reads what Docker says of a container when it is looked at.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not the JSON that Docker documents for it.
+    pub fn from_json(answer: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(answer).map(container)
+    }
+}
+
 fn container(found: ContainerInspectResponse) -> Container {
     let config = found.config.unwrap_or_default();
     let state = found.state.unwrap_or_default();

@@ -25,7 +25,7 @@ pub use docker::{Docker, DockerLimits, EngineVersion};
 pub use error::DockerError;
 pub use exec::{ExecOptions, ExecResult};
 pub use image::Image;
-pub use logs::{LogLine, LogRange, LogSource, Logs};
+pub use logs::{LogLine, LogRange, LogSource, Logs, Splitter};
 pub use network::Network;
 pub use policy::{RestartPolicy, UnknownPolicy};
 pub use run::RunResult;

@@ -216,14 +216,15 @@ pub(crate) fn parts(chunk: LogOutput) -> (LogSource, Bytes) {
 
 /// Puts lines together that come in pieces, each source for itself.
 #[derive(Debug, Default)]
-struct Splitter {
+pub struct Splitter {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     last_ms: i64,
 }
 
 impl Splitter {
-    fn feed(&mut self, source: LogSource, bytes: &[u8], lines: &mut Vec<LogLine>) {
+    /// Takes a piece, and adds the lines that end in it.
+    pub fn feed(&mut self, source: LogSource, bytes: &[u8], lines: &mut Vec<LogLine>) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             let rest = self.rest(source);
             rest.extend_from_slice(piece);
@@ -233,7 +234,8 @@ impl Splitter {
         }
     }
 
-    fn finish(&mut self, lines: &mut Vec<LogLine>) {
+    /// Adds what has no end.
+    pub fn finish(&mut self, lines: &mut Vec<LogLine>) {
         for source in [LogSource::Stdout, LogSource::Stderr] {
             if !self.rest(source).is_empty() {
                 self.hand_on(source, lines);

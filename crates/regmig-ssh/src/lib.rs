@@ -36,7 +36,7 @@ pub use command::{Command, KILL_AFTER, LANDING_MARGIN, Sudo};
 pub use error::{ConnectError, worth_retrying};
 pub use files::{Expect, FileError, FileState, FileWrite, Written};
 pub use host::Host;
-pub use known_hosts::HostKeyError;
+pub use known_hosts::{HostKeyError, KnownHosts};
 pub use outcome::{CommandFailed, Lost, NoSudo, Words};
 pub use output::{Output, Source, Status};
 pub use quote::quote;

@@ -1,7 +1,6 @@
 //! `regmig` moves a platform's master register from one machine to another while people use it.
 
 mod commands;
-mod config;
 #[cfg_attr(feature = "failpoints", path = "failpoint.rs")]
 mod hands;
 mod problem;
@@ -12,7 +11,7 @@ mod world;
 
 use std::process::ExitCode;
 
-use regmig::{cli, exit_code};
+use regmig::{access_log, cli, config, exit_code, rsync_output};
 
 fn main() -> ExitCode {
     start::start()

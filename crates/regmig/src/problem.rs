@@ -52,8 +52,11 @@ impl From<StoreError> for Problem {
         } else {
             Code::Internal
         };
+        let hint = error
+            .hint()
+            .map_or(String::new(), |hint| format!("\n  hint: {hint}"));
         Self {
-            text: chained(&causes(&error)),
+            text: format!("{}{hint}", chained(&causes(&error))),
             code,
         }
     }

@@ -137,6 +137,11 @@ impl Session {
                 contents.torn
             ));
         }
+        if contents.restored {
+            render::complain(
+                "note: the journal's last record was cut off, and is put back from the index beside it",
+            );
+        }
         if let Some(begun) = cursor.begun()
             && begun.spec_digest != configured.spec.digest()
         {

@@ -1,7 +1,6 @@
 //! regmig with points at which it kills itself: a program of its own, so that no build of it can be taken for `regmig`.
 
 mod commands;
-mod config;
 #[path = "failpoint.rs"]
 mod hands;
 mod problem;
@@ -12,7 +11,7 @@ mod world;
 
 use std::process::ExitCode;
 
-use regmig::{cli, exit_code};
+use regmig::{access_log, cli, config, exit_code, rsync_output};
 
 fn main() -> ExitCode {
     start::start()

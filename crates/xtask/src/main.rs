@@ -9,6 +9,7 @@ use xtask::say::say;
 
 mod demo_command;
 mod docs_command;
+mod fuzz;
 mod kills;
 mod lab_command;
 mod matrix_command;
@@ -29,6 +30,8 @@ enum Command {
     Docs(docs_command::DocsArgs),
     /// The main job: a register moves between two machines while clients use it
     Demo(demo_command::DemoArgs),
+    /// Inputs that break what reads others' words: journals, configurations, answers
+    Fuzz(fuzz::FuzzArgs),
     /// Many migrations, each killed once at a random instant and resumed
     Kills(kills::KillsArgs),
     /// The lab: two machines and a name server on this host
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Docs(args) => docs_command::run(&args),
         Command::Demo(args) => demo_command::run(args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Kills(args) => kills::run(&args),
         Command::Lab(args) => lab_command::run(args),
         Command::Matrix(args) => matrix_command::run(args),

@@ -11,6 +11,12 @@ const CONTEXT: usize = 3;
 ///
 /// A missing newline at the end of either side is said, since an edit has to bring it back.
 pub fn unified_diff(path: &str, before: &str, after: &str) -> String {
+    labelled_diff(path, ("now", before), ("planned", after))
+}
+
+/// The same with other words for the two sides.
+pub(super) fn labelled_diff(path: &str, before: (&str, &str), after: (&str, &str)) -> String {
+    let ((before_is, before), (after_is, after)) = (before, after);
     if before == after {
         return String::new();
     }
@@ -18,7 +24,10 @@ pub fn unified_diff(path: &str, before: &str, after: &str) -> String {
         .unified_diff()
         .context_radius(CONTEXT)
         .missing_newline_hint(true)
-        .header(&format!("{path} (now)"), &format!("{path} (planned)"))
+        .header(
+            &format!("{path} ({before_is})"),
+            &format!("{path} ({after_is})"),
+        )
         .to_string();
     diff.split_inclusive('\n').map(without_secret).collect()
 }

@@ -8,6 +8,7 @@
 pub mod authorized_keys;
 pub mod compose;
 mod diff;
+mod drift;
 mod error;
 mod marker;
 mod marks;
@@ -15,6 +16,7 @@ pub mod nginx;
 pub mod redis_conf;
 
 pub use diff::unified_diff;
+pub use drift::Drift;
 pub use error::{EditError, EditErrorKind, Position};
 pub use marker::Marker;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ask::{self, Cx};
-use crate::edit::{EditError, Marker, unified_diff};
+use crate::edit::{Drift, EditError, Marker};
 use crate::spec::Spec;
 
 pub mod backup;
@@ -152,20 +152,42 @@ pub(crate) async fn restore(
         (Some(now), None) if now.content == edited.becomes => {
             Ok(vec![Effect::RemoveFile { machine, path }])
         }
-        (now, _) => {
-            let found = now.as_ref().map_or("", |file| file.content.as_str());
-            let by_others = unified_diff(&path, &edited.becomes, found);
-            Err(StepError::refused(Refusal {
-                what: format!("{path} on {machine}"),
-                found: "a change that regmig did not make".to_owned(),
-                expected: "the content that regmig wrote, or the one before it".to_owned(),
-                hint: format!(
-                    "somebody changed the file during the migration:\n{by_others}take that change back, \
-                     then type `regmig resume`; make it again afterwards"
-                ),
-            }))
+        (Some(now), Some(was)) => {
+            let drift = Drift {
+                path: &path,
+                was: &was.content,
+                becomes: &edited.becomes,
+                now: &now.content,
+            };
+            if drift.is_rid_of_regmig() {
+                // What is left is somebody else's, and stays.
+                return Ok(Vec::new());
+            }
+            Err(changed_by_others(machine, &path, drift.explained()))
         }
+        (None, Some(_)) => Err(changed_by_others(
+            machine,
+            &path,
+            "somebody removed the file: put it back as it was before the migration, then type `regmig resume`"
+                .to_owned(),
+        )),
+        (Some(_), None) => Err(changed_by_others(
+            machine,
+            &path,
+            "there was no such file before the migration, and somebody changed regmig's: remove it, then type \
+             `regmig resume`"
+                .to_owned(),
+        )),
     }
+}
+
+fn changed_by_others(machine: Machine, path: &str, hint: String) -> StepError {
+    StepError::refused(Refusal {
+        what: format!("{path} on {machine}"),
+        found: "a change that regmig did not make".to_owned(),
+        expected: "the content that regmig wrote, or the one before it".to_owned(),
+        hint,
+    })
 }
 
 /// The effect that removes a container that regmig made, if it is there.

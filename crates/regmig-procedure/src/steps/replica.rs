@@ -102,7 +102,9 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
             let path = cx.spec.path(Machine::Source, &cx.spec.redis.conf);
             let mut effects = restore(cx, Machine::Source, path, &read_back(before)?).await?;
             // A restart in between has read the file as it was, and follows dest again.
-            effects.extend(detach(cx).await?);
+            if ask::redis(cx, Machine::Source).await?.role != "master" {
+                effects.extend(detach(cx, true).await?);
+            }
             Ok(effects)
         })
     }),
@@ -111,23 +113,30 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
     stays: true,
 };
 
-/// The effects that make source's Redis follow nobody.
-async fn detach(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
+/// The effects that make source's Redis follow nobody, with the setting that it was found with.
+async fn detach(cx: &Cx<'_>, was_read_only: bool) -> Result<Vec<Effect>, StepError> {
     let machine = Machine::Source;
-    if ask::redis(cx, machine).await?.role == "master" {
-        return Ok(Vec::new());
-    }
-    Ok(vec![
-        Effect::ReplicaOf {
+    let redis = ask::redis(cx, machine).await?;
+    let mut effects = Vec::new();
+    if redis.role != "master" {
+        effects.push(Effect::ReplicaOf {
             machine,
             primary: None,
-        },
-        Effect::RedisSet {
-            machine,
-            name: "replica-read-only".to_owned(),
-            value: "yes".to_owned(),
-        },
-    ])
+        });
+    }
+    if redis.replica_read_only != was_read_only {
+        effects.push(read_only(was_read_only));
+    }
+    Ok(effects)
+}
+
+/// Whether source's Redis, as a replica, shall refuse clients' writes.
+fn read_only(refuses: bool) -> Effect {
+    Effect::RedisSet {
+        machine: Machine::Source,
+        name: "replica-read-only".to_owned(),
+        value: if refuses { "yes" } else { "no" }.to_owned(),
+    }
 }
 
 /// The primary that source's Redis follows through the tunnel.
@@ -161,6 +170,8 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
             }
             Ok(if !following {
                 Probe::absent("source's Redis does not follow dest's")
+            } else if source.replica_read_only {
+                Probe::absent("source's Redis would refuse what DNS writes at its start")
             } else if !source.link_up {
                 Probe::absent("the replication link is not up yet")
             } else {
@@ -168,7 +179,9 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
             })
         })
     },
-    before: nothing,
+    before: |cx| {
+        Box::pin(async move { keep(&ask::redis(cx, Machine::Source).await?.replica_read_only) })
+    },
     plan: |cx| {
         Box::pin(async move {
             let machine = Machine::Source;
@@ -176,17 +189,16 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
             if cx.spec.redis.password.is_some() {
                 effects.push(Effect::RedisPrimaryPassword { machine });
             }
-            effects.push(Effect::RedisSet {
-                machine,
-                name: "replica-read-only".to_owned(),
-                value: "no".to_owned(),
-            });
+            effects.push(read_only(false));
             let primary = Some((cx.spec.tunnel.name.clone(), cx.spec.tunnel.port));
             effects.push(Effect::ReplicaOf { machine, primary });
             Ok(effects)
         })
     },
-    undo: Undo::Run(|cx, _| Box::pin(detach(cx))),
+    undo: Undo::Run(|cx, before| {
+        // Redis' own default where an earlier version kept nothing.
+        Box::pin(async move { detach(cx, before.as_bool().unwrap_or(true)).await })
+    }),
     patience: until_replicated,
     waits: false,
     stays: true,

@@ -53,7 +53,9 @@ impl Info {
     /// Keys whose time is over count until the server removes them.
     #[must_use]
     pub fn keys(&self) -> u64 {
-        self.keyspace.values().map(|database| database.keys).sum()
+        self.keyspace
+            .values()
+            .fold(0, |sum, database| sum.saturating_add(database.keys))
     }
 }
 

@@ -280,6 +280,13 @@ fn versions_with_suffixes_are_read() {
     assert_eq!(Version::new(6, 2, 14).to_string(), "6.2.14");
 }
 
+/// Found by a property: the sum went over.
+#[test]
+fn more_keys_than_can_be_counted_are_the_most_that_can() {
+    let info = parse_info(&format!("db0:keys={},expires=0\ndb1:keys=1\n", u64::MAX));
+    assert_eq!(info.keys(), u64::MAX);
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "(role|slave0|db0|master_port|tcp_port)?:?(keys=)?[0-9a-z=,:\\r\\n -]{0,60}") {

@@ -39,7 +39,7 @@ struct Entry {
 
 /// Every line of one file that speaks of one host.
 #[derive(Debug)]
-pub(crate) struct KnownHosts {
+pub struct KnownHosts {
     file: PathBuf,
     address: String,
     port: u16,
@@ -66,7 +66,8 @@ impl KnownHosts {
         }
     }
 
-    fn parse(file: &Path, content: &str, address: &str, port: u16) -> Self {
+    /// Reads the content of a file; its name is for messages.
+    pub fn parse(file: &Path, content: &str, address: &str, port: u16) -> Self {
         let name = spelled(address, port);
         let bare = address.to_lowercase();
         let mut entries = Vec::new();
@@ -108,7 +109,11 @@ impl KnownHosts {
     }
 
     /// Decides whether the key that a server has proven to hold is the right one.
-    pub(crate) fn check(&self, shown: &PublicKey) -> Result<(), Box<HostKeyError>> {
+    ///
+    /// # Errors
+    ///
+    /// [`HostKeyError`], with what was found, what was expected and what to type.
+    pub fn check(&self, shown: &PublicKey) -> Result<(), Box<HostKeyError>> {
         let same = |entry: &&Entry| entry.key.key_data() == shown.key_data();
         let name = spelled(&self.address, self.port);
         let found = described(shown);

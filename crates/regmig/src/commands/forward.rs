@@ -3,16 +3,18 @@
 use std::time::Instant;
 
 use regmig_core::cursor::Direction;
+use regmig_core::edge::Failback;
 use regmig_core::engine::{Leg, Outcome, way_back};
 use regmig_core::journal::Failure;
 use regmig_core::state::State;
-use regmig_core::step::{HOMEWARD, Refusal};
+use regmig_core::step::{Cx, HOMEWARD, Refusal, Undo};
 use regmig_procedure::procedure::{self, ProcedureStep};
 
 use crate::cli::{Cli, Forward};
 use crate::commands::status;
 use crate::exit_code::Code;
 use crate::problem::Problem;
+use crate::render::by_hand::by_hand;
 use crate::render::failure::Told;
 use crate::render::{self, span};
 use crate::session::Session;
@@ -146,15 +148,7 @@ pub(super) async fn tell(
                 left.truncate(SHOWN);
                 left.push(format!("and {more} steps after these"));
             }
-            explain(
-                session,
-                "halted",
-                step,
-                failure,
-                &left,
-                &status::next_commands(&session.configured, &session.cursor),
-            )
-            .await;
+            explain(session, "halted", step, failure, &left, &[]).await;
             if failure.outcome_unknown {
                 Code::OutcomeUnknown
             } else {
@@ -175,8 +169,8 @@ pub(super) async fn tell(
                     undone.join(", ")
                 }
             ));
-            let next = status::next_commands(&session.configured, &session.cursor);
-            explain(session, "stuck", step, failure, left, &next).await;
+            let needed = still_needed(session, step).await;
+            explain(session, "stuck", step, failure, left, &needed).await;
             Code::Stuck
         }
     })
@@ -201,13 +195,45 @@ fn not_done(session: &Session) -> Vec<String> {
     }
 }
 
+/// What the undo of a step still needs, as one would type it; nothing where it refuses to be undone as things are.
+async fn still_needed(session: &Session, id: &str) -> Vec<String> {
+    let spec = &session.configured.spec;
+    let procedure = procedure::procedure(spec.strategy);
+    let home = Failback::ALL
+        .iter()
+        .flat_map(|by| procedure.homeward(*by).steps);
+    let step = procedure
+        .steps
+        .iter()
+        .chain(home)
+        .find(|step| step.id == id);
+    let before = session
+        .cursor
+        .step(id)
+        .and_then(|step| step.before.as_ref());
+    let (Some(Undo::Run(plan) | Undo::OnceHome(plan)), Some(before)) =
+        (step.map(|step| &step.undo), before)
+    else {
+        return Vec::new();
+    };
+    let cx = Cx {
+        spec,
+        world: &*session.world,
+        past: &session.cursor,
+    };
+    plan(&cx, before)
+        .await
+        .map(|effects| by_hand(spec, &effects))
+        .unwrap_or_default()
+}
+
 async fn explain(
     session: &Session,
     word: &str,
     step: &str,
     failure: &Failure,
     not_done: &[String],
-    next: &[(String, String)],
+    by_hand: &[String],
 ) {
     let truth = status::truth(&session.configured.spec, &session.world).await;
     let told = Told {
@@ -216,7 +242,8 @@ async fn explain(
         failure,
         truth: &truth.lines(),
         not_done,
-        next,
+        by_hand,
+        next: &status::next_commands(&session.configured, &session.cursor),
         evidence: &format!(
             "{} (`{}`)",
             session.configured.store.display(),

@@ -46,7 +46,7 @@ pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<C
             "Failback through replication is ruled out: {reason}."
         ));
     }
-    let cost = Cost::of(&cursor, from, to, way.failback());
+    let cost = Cost::of(&cursor, leaves(&way, from), to, way.failback());
     render::say(&format!("Cost: {}.", cost.words()));
     if plan {
         render::say("Nothing was changed.");
@@ -64,6 +64,11 @@ pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<C
     };
     session.end().await;
     result
+}
+
+/// The state that a way back leaves: later than where the migration rests where dest was opened half way.
+pub(super) fn leaves(way: &WayBack<'_, Spec>, rests: State) -> State {
+    way.edges.first().map_or(rests, |edge| edge.from)
 }
 
 /// The edges of a way back, and beneath each what is done.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Cli;
 use crate::commands::cost::Cost;
+use crate::commands::rollback::leaves;
 use crate::exit_code::Code;
 use crate::problem::Problem;
 use crate::render::progress::Bars;
@@ -411,7 +412,10 @@ impl View<'_> {
         let procedure = procedure::procedure(self.configured.spec.strategy);
         (self.may_go_back() && somewhere).then(|| {
             way_back(procedure, self.cursor, State::Start, ready)
-                .map(|way| Cost::of(self.cursor, self.state, State::Start, way.failback()))
+                .map(|way| {
+                    let from = leaves(&way, self.state);
+                    Cost::of(self.cursor, from, State::Start, way.failback())
+                })
                 .map_err(|error| error.to_string())
         })
     }

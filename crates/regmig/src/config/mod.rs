@@ -6,14 +6,14 @@
 mod files;
 mod notes;
 mod pem;
-pub(crate) mod report;
+pub mod report;
 mod resolve;
 mod schema;
-pub(crate) mod secret;
+mod secret;
 mod section;
 mod shown;
 mod snippet;
-pub(crate) mod template;
+mod template;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -30,12 +30,13 @@ use std::sync::Arc;
 use regmig_procedure::spec::Spec;
 use toml::de::DeTable;
 
-pub(crate) use secret::secret;
-pub(crate) use template::init;
+pub use report::ConfigReport;
+pub use secret::secret;
+pub use template::init;
 
 use files::Place;
 use notes::{Notes, Placeholder};
-use report::{ConfigReport, Problem};
+use report::Problem;
 use resolve::Surroundings;
 use snippet::Snippet;
 
@@ -47,11 +48,11 @@ const MOST_SYNTAX_ERRORS: usize = 3;
 
 /// A configuration that is ready for use.
 #[derive(Debug, Clone)]
-pub(crate) struct Loaded {
+pub struct Loaded {
     /// What was configured.
-    pub(crate) spec: Spec,
+    pub spec: Spec,
     /// The file, absolute.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
 }
 
 /// Loads and checks a configuration.
@@ -61,25 +62,39 @@ pub(crate) struct Loaded {
 /// # Errors
 ///
 /// Everything that is wrong with the file and with the files it names, each with its line.
-pub(crate) fn load(
-    path: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Loaded, ConfigReport> {
+pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigReport> {
     let text = read(path)?;
     let absolute = absolute(path)?;
     let folder = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let around = Surroundings {
-        place: Place {
-            folder,
-            home: env("HOME").map(PathBuf::from),
-        },
-        root: rustix::process::geteuid().is_root(),
-    };
-    let spec = understand(&path.display().to_string(), &text, &around)?;
+    let home = env("HOME").map(PathBuf::from);
+    let spec = of_text(&path.display().to_string(), &text, &folder, home)?;
     Ok(Loaded {
         spec,
         path: absolute,
     })
+}
+
+/// Makes a text into a spec: what [`load`] does once it has read the file.
+///
+/// Relative paths in it start at `folder`, `~` stands for `home`, and the name is for messages.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn of_text(
+    name: &str,
+    text: &str,
+    folder: &Path,
+    home: Option<PathBuf>,
+) -> Result<Spec, ConfigReport> {
+    let around = Surroundings {
+        place: Place {
+            folder: folder.to_path_buf(),
+            home,
+        },
+        root: rustix::process::geteuid().is_root(),
+    };
+    understand(name, text, &around)
 }
 
 fn read(path: &Path) -> Result<String, ConfigReport> {

@@ -13,7 +13,7 @@ use super::snippet::Snippet;
 /// A [`miette::Diagnostic`] whose related diagnostics are the problems, in the
 /// order of the file. It contains no secret, whichever way it is printed.
 #[derive(Debug, Clone)]
-pub(crate) struct ConfigReport {
+pub struct ConfigReport {
     pub(super) message: String,
     pub(super) help: Option<String>,
     pub(super) problems: Vec<Problem>,
@@ -98,7 +98,7 @@ impl Diagnostic for Problem {
 /// The printer for diagnostics: paths and commands stay in one piece, to be copied.
 ///
 /// `width` is in columns; without `colour` nothing but text is printed.
-pub(crate) fn printer(width: usize, colour: bool) -> GraphicalReportHandler {
+pub fn printer(width: usize, colour: bool) -> GraphicalReportHandler {
     let theme = if colour {
         GraphicalTheme::unicode()
     } else {

@@ -10,7 +10,7 @@ use super::files;
 
 /// Why a secret could not be read.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub(crate) enum SecretError {
+pub enum SecretError {
     /// The file is gone or cannot be read.
     #[error("the password file {} cannot be read", path.display())]
     #[diagnostic(help("it is named by `redis.password_file` in regmig.toml"))]
@@ -52,7 +52,7 @@ pub(crate) enum SecretError {
 /// # Errors
 ///
 /// Whatever keeps the secret from being read. No message repeats any of it.
-pub(crate) fn secret(place: &SecretSource) -> Result<SecretString, SecretError> {
+pub fn secret(place: &SecretSource) -> Result<SecretString, SecretError> {
     secret_with(place, &|name| std::env::var(name).ok())
 }
 

@@ -15,7 +15,7 @@ const TEMPLATE: &str = include_str!("template.toml");
 
 /// Why no configuration was written.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub(crate) enum InitError {
+pub enum InitError {
     /// Something is there already.
     #[error("{} exists already and has been left as it is", path.display())]
     #[diagnostic(help("edit it, or name another file"))]
@@ -38,7 +38,7 @@ pub(crate) enum InitError {
 ///
 /// What only the operator can know stands in it as words that begin with
 /// `FILL_IN_`; loading it as it stands names each of them.
-pub(crate) fn template(profile: Profile) -> String {
+pub(super) fn template(profile: Profile) -> String {
     let mut text = String::new();
     for line in TEMPLATE.lines() {
         match line.strip_prefix(MARK) {
@@ -56,7 +56,7 @@ pub(crate) fn template(profile: Profile) -> String {
 ///
 /// [`InitError::Exists`] if there is something at `path`, which is left alone;
 /// [`InitError::Unwritable`] if the system refuses.
-pub(crate) fn init(path: &Path, profile: Profile) -> Result<(), InitError> {
+pub fn init(path: &Path, profile: Profile) -> Result<(), InitError> {
     let unwritable = |source| InitError::Unwritable {
         path: path.to_path_buf(),
         source,

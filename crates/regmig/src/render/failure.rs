@@ -12,6 +12,8 @@ pub(crate) struct Told<'a> {
     pub(crate) truth: &'a [String],
     /// Steps that were not taken, or not undone.
     pub(crate) not_done: &'a [String],
+    /// What is still needed where regmig cannot do it, as one would type it.
+    pub(crate) by_hand: &'a [String],
     /// Commands that are safe now, with what each does.
     pub(crate) next: &'a [(String, String)],
     pub(crate) evidence: &'a str,
@@ -54,6 +56,10 @@ impl Told<'_> {
         }
         section("What is true now", self.truth);
         section("Not done", self.not_done);
+        section(
+            "What is still needed, should you have to do it by hand",
+            self.by_hand,
+        );
         if let Some(hint) = &self.failure.hint {
             section("Hint", std::slice::from_ref(hint));
         }

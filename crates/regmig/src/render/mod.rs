@@ -1,5 +1,6 @@
 //! Everything that people read.
 
+pub(crate) mod by_hand;
 pub(crate) mod failure;
 pub(crate) mod progress;
 pub(crate) mod report;

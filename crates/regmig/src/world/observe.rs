@@ -146,6 +146,7 @@ impl World {
 impl Site {
     async fn redis_state(&self) -> Result<RedisState, PortError> {
         let info = self.redis.info().await?;
+        let read_only = self.redis.config_get("replica-read-only").await?;
         let replication = &info.replication;
         let replica = replication.role == Some(Role::Replica);
         let link = replication.link.as_ref().filter(|_| replica);
@@ -166,6 +167,8 @@ impl Site {
                 .unwrap_or_default(),
             replicas: replication.replicas.len() as u64,
             appendonly: info.persistence.aof_enabled,
+            // Redis' own default, for a server that does not tell.
+            replica_read_only: read_only.as_deref() != Some("no"),
         })
     }
 }

@@ -11,6 +11,7 @@ use regmig_ssh::{Command, FileWrite, Source};
 
 use super::World;
 use super::progress::Meter;
+use crate::rsync_output::Line;
 
 /// Runs alone: a pass whose connection was lost may still be under way.
 /// The options are those of the published procedure, with numeric owners since
@@ -164,76 +165,9 @@ impl World {
     }
 }
 
-/// One line of rsync's output.
-#[derive(Debug, PartialEq, Eq)]
-enum Line<'a> {
-    Progress {
-        bytes: u64,
-        percent: u8,
-        words: &'a str,
-    },
-    Moved(u64),
-    Total(u64),
-    Other,
-}
-
-impl<'a> Line<'a> {
-    fn parse(line: &'a str) -> Self {
-        let digits = |text: &str| {
-            let number: String = text.chars().filter(char::is_ascii_digit).collect();
-            number.parse().unwrap_or_default()
-        };
-        if let Some(rest) = line.strip_prefix("Literal data: ") {
-            return Self::Moved(digits(rest));
-        }
-        if let Some(rest) = line.strip_prefix("Total file size: ") {
-            return Self::Total(digits(rest));
-        }
-        let mut words = line.split_whitespace();
-        if let (Some(bytes), Some(percent)) = (words.next(), words.next())
-            && let (Ok(bytes), Some(Ok(percent))) = (
-                bytes.replace(',', "").parse(),
-                percent.strip_suffix('%').map(str::parse),
-            )
-        {
-            let words = line.split_once('%').map_or("", |(_, rest)| rest.trim());
-            return Self::Progress {
-                bytes,
-                percent,
-                words,
-            };
-        }
-        Self::Other
-    }
-}
-
 /// Where the tunnel's key and known hosts are, for whoever mounts them.
 pub(super) fn tunnel_folder(world: &World) -> String {
     let key = linked::tunnel_key(&world.spec);
     key.rsplit_once('/')
         .map_or(key.clone(), |(folder, _)| folder.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Line;
-
-    #[test]
-    fn progress_and_statistics_are_understood() {
-        assert_eq!(
-            Line::parse("     9961472  45%   12.34MB/s    0:00:01 (xfr#1, to-chk=0/3)"),
-            Line::Progress {
-                bytes: 9_961_472,
-                percent: 45,
-                words: "12.34MB/s    0:00:01 (xfr#1, to-chk=0/3)"
-            }
-        );
-        assert_eq!(Line::parse("Literal data: 4,211 bytes"), Line::Moved(4211));
-        assert_eq!(
-            Line::parse("Total file size: 9961472 bytes"),
-            Line::Total(9_961_472)
-        );
-        assert_eq!(Line::parse("speedup is 1.00"), Line::Other);
-        assert_eq!(Line::parse(""), Line::Other);
-    }
 }

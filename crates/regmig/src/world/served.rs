@@ -8,17 +8,11 @@ use regmig_docker::LogRange;
 use super::World;
 use super::host::now_ms;
 use super::public::AGENT;
+use crate::access_log::{Request, http_requests};
 
 const HOUR_MS: i64 = 3_600_000;
 /// How much of a log is read; requests before that are not counted, the last one always is.
 const TAIL_BYTES: usize = 8 << 20;
-
-/// One request, as a log tells of it.
-#[derive(Debug, PartialEq, Eq)]
-struct Request {
-    at_ms: i64,
-    words: String,
-}
 
 impl World {
     /// Requests that source has served since a time, regmig's own left out.
@@ -62,7 +56,7 @@ impl World {
                 &[&path, &TAIL_BYTES.to_string()],
             )
             .await?;
-        http_requests(&text).ok_or_else(|| PortError::Refused {
+        http_requests(&text, AGENT).ok_or_else(|| PortError::Refused {
             what: format!(
                 "{path} on source: found no line with a time such as [22/Nov/2026:12:30:05 +0100], expected nginx's \
                  access log in its `combined` format; correct `nginx_access_log` under [stack] in regmig.toml"
@@ -100,56 +94,5 @@ impl World {
                 words: line.text,
             })
             .collect())
-    }
-}
-
-/// Requests of others in an access log; nothing where there are lines and none can be read.
-fn http_requests(log: &str) -> Option<Vec<Request>> {
-    let readable = log.lines().any(|line| access_line(line).is_some());
-    (readable || log.trim().is_empty()).then(|| {
-        log.lines()
-            .filter(|line| !line.contains(AGENT))
-            .filter_map(access_line)
-            .collect()
-    })
-}
-
-/// A line of nginx's `combined` format, or of any other with the time in brackets.
-fn access_line(line: &str) -> Option<Request> {
-    let (_, rest) = line.split_once('[')?;
-    let (time, _) = rest.split_once(']')?;
-    let at = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", time)
-        .ok()?
-        .to_timestamp()
-        .ok()?;
-    Some(Request {
-        at_ms: at.as_millisecond(),
-        words: line.to_owned(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{AGENT, access_line, http_requests};
-
-    #[test]
-    fn a_log_that_cannot_be_read_is_no_silence() {
-        let line = |agent: &str| {
-            format!(
-                r#"10.0.0.7 - - [22/Nov/2026:12:30:05 +0100] "GET / HTTP/1.1" 302 0 "-" "{agent}""#
-            )
-        };
-        assert_eq!(http_requests(""), Some(Vec::new()));
-        assert_eq!(http_requests(&line(AGENT)), Some(Vec::new()));
-        assert_eq!(http_requests(&line("curl/8")).unwrap().len(), 1);
-        assert_eq!(http_requests("12:30:05 GET /"), None);
-    }
-
-    #[test]
-    fn the_time_of_a_request_is_found() {
-        let line = r#"10.0.0.7 - - [22/Nov/2026:12:30:05 +0100] "GET /u/server HTTP/1.1" 302 0 "-" "curl/8""#;
-        assert_eq!(access_line(line).unwrap().at_ms, 1_795_347_005_000);
-        assert_eq!(access_line("no time here"), None);
-        assert_eq!(access_line("[not a time] GET /"), None);
     }
 }

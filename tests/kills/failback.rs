@@ -1,0 +1,164 @@
+//! What dest has accepted comes home, whichever way and whatever happens on it.
+
+use std::collections::BTreeMap;
+use std::env;
+
+use regmig_tests::support::{Rig, Scope, Snapshot, Traffic, Tried};
+use xtask::lab::Machine;
+
+/// Every state but the point of no return, in order.
+const STATES: [&str; 12] = [
+    "start",
+    "launched",
+    "backup",
+    "linked",
+    "warm",
+    "cold",
+    "synced",
+    "proxy",
+    "replica",
+    "nameservers",
+    "verified",
+    "drained",
+];
+
+/// Pairs of states, the later one first: every one of them, or those whose ways differ.
+fn pairs() -> Vec<(&'static str, &'static str)> {
+    if env::var_os("REGMIG_TEST_LONG").is_none() {
+        return vec![
+            ("synced", "cold"),
+            ("proxy", "warm"),
+            ("replica", "synced"),
+            ("nameservers", "cold"),
+        ];
+    }
+    let mut all = Vec::new();
+    for (index, from) in STATES.iter().enumerate() {
+        // From the nearest on: what a long way undoes, shorter ones have left in place.
+        all.extend(STATES.iter().take(index).rev().map(|to| (*from, *to)));
+    }
+    all
+}
+
+/// The machine that accepts writes in a state.
+fn writer(state: &str) -> Option<Machine> {
+    match state {
+        "start" | "launched" | "backup" | "linked" | "warm" => Some(Machine::Source),
+        "cold" | "synced" => None,
+        _ => Some(Machine::Dest),
+    }
+}
+
+/// Both machines, but for what clients change and since when containers run.
+fn both(rig: &Rig) -> Tried<[Snapshot; 2]> {
+    let of = |machine| Snapshot::of(rig, machine, Scope::WithoutData).map(Snapshot::without_times);
+    Ok([of(Machine::Source)?, of(Machine::Dest)?])
+}
+
+#[test]
+fn from_each_state_to_each_earlier_one() -> Tried<()> {
+    let rig = Rig::new("pairs")?;
+    let mut traffic = Traffic::start(&rig)?;
+    let mut seen: BTreeMap<&str, [Snapshot; 2]> = BTreeMap::from([("start", both(&rig)?)]);
+    for (from, to) in pairs() {
+        // Each state that is passed is looked at, unless it was before.
+        for state in STATES.iter().skip(1) {
+            let at = STATES
+                .iter()
+                .position(|known| *known == rig.state().unwrap_or_default());
+            let wanted = STATES.iter().position(|known| known == state);
+            let last = STATES.iter().position(|known| *known == from);
+            if wanted <= at || wanted > last || (seen.contains_key(state) && *state != from) {
+                continue;
+            }
+            rig.regmig(["run", "--until", state, "--yes"]).done()?;
+            if !seen.contains_key(state) {
+                seen.insert(*state, both(&rig)?);
+            }
+        }
+        assert_eq!(rig.state()?, from);
+        if writer(from).is_some() {
+            traffic.wait_for_acknowledgements(3)?;
+        }
+        rig.regmig(["rollback", "--to", to, "--yes"]).done()?;
+        assert_eq!(rig.state()?, to, "from {from}");
+        if let Some(machine) = writer(to) {
+            traffic.wait_for_acknowledgements(3)?;
+            println!(
+                "{from} to {to}: {:?}",
+                traffic.expect_nothing_lost(machine)?
+            );
+        }
+        // After a failback dest's services are stopped where those that were never opened still run.
+        let came_home = writer(from) == Some(Machine::Dest) && writer(to) != Some(Machine::Dest);
+        if let Some([source, dest]) = seen.get(to)
+            && !(came_home && to == "synced")
+        {
+            let [source_now, dest_now] = both(&rig)?;
+            source.expect_same(&source_now, &format!("source, back at {to} from {from},"))?;
+            dest.expect_same(&dest_now, &format!("dest, back at {to} from {from},"))?;
+        }
+    }
+    rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
+    traffic.wait_for_acknowledgements(5)?;
+    traffic.stop()?;
+    println!("{:?}", traffic.expect_nothing_lost(Machine::Source)?);
+    Ok(())
+}
+
+#[test]
+fn a_tunnel_that_is_lost_rules_replication_out() -> Tried<()> {
+    let rig = Rig::new("tunnel-lost")?;
+    let before = both(&rig)?;
+    let mut traffic = Traffic::start(&rig)?;
+    rig.regmig(["run", "--until", "verified", "--yes"]).done()?;
+    rig.regmig(["rollback", "--to", "start", "--plan"])
+        .done()?
+        .expect_words("replica -> synced: failback through replication")?;
+    rig.on(Machine::Source, "docker rm -f regmig-tunnel")?;
+    traffic.wait_for_acknowledgements(20)?;
+    rig.regmig(["rollback", "--to", "start", "--plan"])
+        .done()?
+        .expect_words("proxy -> synced: failback through copy")?
+        .expect_words("Failback through replication is ruled out: the replication link is down")?
+        .expect_words("0 writes at risk")?;
+    rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
+    traffic.wait_for_acknowledgements(5)?;
+    traffic.stop()?;
+    println!("{:?}", traffic.expect_nothing_lost(Machine::Source)?);
+    let [source, dest] = both(&rig)?;
+    before[0].expect_same(&source, "source")?;
+    before[1].expect_same(&dest, "dest")
+}
+
+/// A way home that cannot be finished is no reason for an outage until it can.
+#[test]
+fn dest_serves_again_where_the_way_home_is_blocked() -> Tried<()> {
+    let rig = Rig::new("way-home-blocked")?;
+    let before = both(&rig)?;
+    let mut traffic = Traffic::start(&rig)?;
+    rig.regmig(["run", "--until", "proxy", "--yes"]).done()?;
+    let at_proxy = both(&rig)?;
+    let gate = "/var/pryv/.regmig/pull-gate";
+    rig.on(Machine::Source, &format!("chmod a-x {gate}"))?;
+    rig.regmig(["rollback", "--to", "start", "--yes"])
+        .end()?
+        .expect_code(4)?
+        .expect_words("failback/pass")?
+        .expect_words("regmig rollback --to proxy")?;
+    rig.on(Machine::Source, &format!("chmod a+x {gate}"))?;
+    rig.regmig(["run", "--yes"]).end()?.expect_code(3)?;
+    rig.regmig(["rollback", "--to", "proxy", "--yes"]).done()?;
+    traffic.wait_for_acknowledgements(10)?;
+    traffic.expect_nothing_lost(Machine::Dest)?;
+    let now = both(&rig)?;
+    at_proxy[0].expect_same(&now[0], "source, at proxy again,")?;
+    at_proxy[1].expect_same(&now[1], "dest, at proxy again,")?;
+    rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
+    traffic.wait_for_acknowledgements(5)?;
+    traffic.stop()?;
+    println!("{:?}", traffic.expect_nothing_lost(Machine::Source)?);
+    let now = both(&rig)?;
+    before[0].expect_same(&now[0], "source")?;
+    before[1].expect_same(&now[1], "dest")
+}
