@@ -54,6 +54,14 @@ const FROZEN: &[(&str, &str)] = &[
         "nonsense",
         "391ffb16db8e37123debd3aac392ee144d899f7220b50cfd30780c98c53508c7",
     ),
+    (
+        "way-home-halted",
+        "41a4f225a6c5f9509a3e18b87a792a15aa32849707fa8aec9c4240e530324f5a",
+    ),
+    (
+        "came-home",
+        "5126f8c9e5c7bce825369ae4017a38ab4c7f605de5a07da9a9900b1c8058afe1",
+    ),
 ];
 
 #[test]

@@ -119,6 +119,46 @@ type         regmig resume                      goes on with the rollback to `st
 }
 
 #[test]
+fn halted_on_the_way_home() {
+    assert_snapshot!(status("way-home-halted"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        proxy, since 2026-11-22 01:01:17
+             source's nginx forwards to dest; clients are served again
+direction    back to start
+writes       nobody: dest is fenced, and what it has accepted comes home
+process      no regmig is at work
+step         failback/pass, started 2026-11-22 01:11:20
+failed       failback/pass: rsync from dest to source: it ended with status 11: rsync: write failed: No space left on device (28)
+while        on dest: rsync its data home to source, by checksum
+next         start: nothing has been touched
+type         regmig resume                      goes on with the rollback to `start`
+             regmig rollback --to proxy         has dest serve again instead
+"#);
+}
+
+#[test]
+fn after_a_failback() {
+    assert_snapshot!(status("came-home"), @r#"
+exit 0
+--- stdout
+migration    20261122-0a1b, of register.test
+state        synced, since 2026-11-22 01:01:15
+             both data sets are proven equal and dest's services are healthy on them
+direction    forward
+writes       nobody, in this state
+process      no regmig is at work
+next         proxy: source's nginx forwards to dest; clients are served again
+going back   now: nobody can write now, and for about 0.5 s more; 0 writes at risk
+             after `proxy`: a short outage; what dest has accepted comes home by copy; 0 writes at risk
+type         regmig resume                      goes on, to `proxy` first
+             regmig status                      shows this again
+             regmig rollback --to warm          returns to `warm`
+"#);
+}
+
+#[test]
 fn rolled_back() {
     assert_snapshot!(status("rolled-back"), @r#"
 exit 0

@@ -52,6 +52,7 @@ pub struct Cursor {
     agreed: BTreeSet<State>,
     direction: Direction,
     failure: Option<(String, Failure)>,
+    in_flight_ms: Option<i64>,
     stuck: bool,
     rollbacks: u32,
     probed: Vec<(i64, i64)>,
@@ -68,6 +69,7 @@ impl Default for Cursor {
             agreed: BTreeSet::new(),
             direction: Direction::Forward,
             failure: None,
+            in_flight_ms: None,
             stuck: false,
             rollbacks: 0,
             probed: Vec::new(),
@@ -166,6 +168,7 @@ impl Cursor {
                         "an effect of {step}, which is not under way"
                     )));
                 }
+                self.in_flight_ms = Some(record.at_ms);
             }
             Event::Probed { from_ms, to_ms } => self.probed.push((*from_ms, *to_ms)),
             Event::Reached { step, evidence } => {
@@ -176,6 +179,7 @@ impl Cursor {
                 entry.reached = Some(evidence.clone());
                 entry.reached_ms = record.at_ms;
                 self.failure = None;
+                self.in_flight_ms = None;
             }
             Event::Failed { step, failure } => {
                 if back && !is_homeward(step) {
@@ -183,6 +187,7 @@ impl Cursor {
                         "step {step} failed forward while a rollback is under way"
                     )));
                 }
+                self.landed(failure);
                 self.failure = Some((step.clone(), failure.clone()));
             }
             Event::RollbackBegun { to } => {
@@ -207,6 +212,7 @@ impl Cursor {
                 if !back || self.steps_like(step).remove(step).is_none() {
                     return Err(nonsense(format!("step {step} undone, which never started")));
                 }
+                self.in_flight_ms = None;
             }
             Event::UndoFailed { step, failure } => {
                 if !back || !self.step(step).is_some_and(|step| step.undoing) {
@@ -214,6 +220,7 @@ impl Cursor {
                         "an undo of {step}, which is not under way, failed"
                     )));
                 }
+                self.landed(failure);
                 self.failure = Some((step.clone(), failure.clone()));
                 self.stuck = true;
             }
@@ -233,6 +240,13 @@ impl Cursor {
         self.next_seq += 1;
         self.last_ms = record.at_ms;
         Ok(())
+    }
+
+    /// Takes note of whether the last effect may still take place.
+    fn landed(&mut self, failure: &Failure) {
+        if !failure.outcome_unknown {
+            self.in_flight_ms = None;
+        }
     }
 
     /// Where steps of this kind are kept: those on the way home apart from the others.
@@ -282,6 +296,12 @@ impl Cursor {
         self.failure
             .as_ref()
             .map(|(step, failure)| (step.as_str(), failure))
+    }
+
+    /// When the last effect was sent, milliseconds since the epoch, where it may still be under way: nothing says
+    /// how it ended.
+    pub fn in_flight_ms(&self) -> Option<i64> {
+        self.in_flight_ms
     }
 
     /// Whether an undo failed for good.
@@ -465,6 +485,32 @@ mod tests {
         });
         let cursor = fold(events).unwrap();
         assert!(cursor.step("failback/a").is_none() && cursor.step("a").is_some());
+    }
+
+    #[test]
+    fn an_effect_is_in_flight_until_something_says_how_it_ended() {
+        let acting = || Event::Acting {
+            step: "a".into(),
+            effect: String::new(),
+        };
+        let failed = |outcome_unknown| Event::Failed {
+            step: "a".into(),
+            failure: Failure {
+                chain: Vec::new(),
+                effect: None,
+                outcome_unknown,
+                hint: None,
+            },
+        };
+        let in_flight = |last: Vec<Event>| {
+            let mut events = vec![begun(), started("a", 1), acting()];
+            events.extend(last);
+            fold(events).unwrap().in_flight_ms().is_some()
+        };
+        assert!(in_flight(vec![]));
+        assert!(in_flight(vec![failed(true), back_to(State::Start)]));
+        assert!(!in_flight(vec![failed(false)]));
+        assert!(!in_flight(vec![reached("a")]));
     }
 
     #[test]

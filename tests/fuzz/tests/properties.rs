@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use regmig_fuzz::{TARGETS, Target};
 
-/// Changed inputs for each target; some seconds for all of them, unoptimised.
+/// Changed inputs for each target, unless `PROPTEST_CASES` says otherwise; some seconds for all of them, unoptimised.
 const CASES: u32 = 150;
 
 /// What happens to a file.
@@ -88,11 +88,13 @@ fn holds(name: &str) {
     for seed in seeds() {
         property(&seed);
     }
-    let config = Config {
-        cases: CASES,
+    let mut config = Config {
         failure_persistence: None,
         ..Config::default()
     };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = CASES;
+    }
     let outcome = TestRunner::new(config).run(&input(seeds()), |bytes| {
         property(&bytes);
         Ok(())

@@ -21,6 +21,14 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// Whether nothing can take place any more that a process which has ended had sent; waits until then.
+    /// Answer: `Nothing`.
+    Settled {
+        /// Where.
+        machine: Machine,
+        /// When that process sent its last effect, milliseconds since the epoch.
+        since_ms: i64,
+    },
     /// The home folder of the user who logs in. Answer: `Text`.
     Home {
         /// Where.

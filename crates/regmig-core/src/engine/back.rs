@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::way::{Leg, WayBack, is_home, way_back};
-use super::{Engine, EngineError, Outcome, Taken, failure};
+use super::{Engine, EngineError, Outcome, TRIES, Taken, failure};
 use crate::cursor::Direction;
 use crate::edge::Failback;
-use crate::effect::Effect;
+use crate::effect::{Effect, Query};
 use crate::journal::{Event, Failure};
+use crate::machine::Machine;
 use crate::port::PortError;
 use crate::report::Note;
 use crate::state::State;
@@ -77,6 +78,7 @@ impl<'e, X: Sync> Engine<'e, X> {
     /// [`EngineError`]; a step on the way home that fails is an [`Outcome::Halted`], and an undo that fails
     /// for good an [`Outcome::Stuck`] instead.
     pub async fn rollback(&mut self, to: State) -> Result<Outcome, EngineError> {
+        self.settle().await?;
         if let Some(halted) = self.prove_fence_again().await? {
             return Ok(halted);
         }
@@ -120,6 +122,26 @@ impl<'e, X: Sync> Engine<'e, X> {
         self.record(Event::RollbackEnded { to }).await?;
         self.report.note(Note::Entered(to));
         Ok(Outcome::RolledBack(to))
+    }
+
+    /// Waits for what a process that has ended may have left under way: an undo that looks before it has
+    /// taken place would find nothing to do.
+    async fn settle(&self) -> Result<(), PortError> {
+        let Some(since_ms) = self.cursor.in_flight_ms() else {
+            return Ok(());
+        };
+        for machine in Machine::BOTH {
+            let query = Query::Settled { machine, since_ms };
+            let mut tries = 1;
+            while let Err(error) = self.world.observe(&query).await {
+                if tries == TRIES || matches!(error, PortError::Refused { .. }) {
+                    return Err(error);
+                }
+                tries += 1;
+                self.sleep(2000).await;
+            }
+        }
+        Ok(())
     }
 
     /// Somebody may have opened dest again after its fence had held; then nothing proven since counts.

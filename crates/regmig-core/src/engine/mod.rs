@@ -85,7 +85,7 @@ pub enum EngineError {
         /// Why.
         reason: &'static str,
     },
-    /// The clock of the operator's machine could not be read.
+    /// The clock of the operator's machine could not be read, or a machine did not say whether it has settled.
     #[error(transparent)]
     Port(#[from] PortError),
 }

@@ -130,6 +130,7 @@ impl Observe for Toy {
             *clock += 1;
             Ok(match query {
                 Query::Now => Answer::Millis(*clock),
+                Query::Settled { .. } => Answer::Nothing,
                 Query::Sleep { ms } => {
                     *clock += i64::try_from(*ms).unwrap();
                     Answer::Nothing

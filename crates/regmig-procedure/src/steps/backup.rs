@@ -5,7 +5,9 @@ use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Probe, Undo};
 
-use super::{at_once, nothing};
+use serde_json::Value;
+
+use super::{at_once, without_container};
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 
@@ -15,8 +17,18 @@ pub const MANIFEST: &str = "MANIFEST.sha256";
 /// The container in which Redis's own tools read the copy; one that lost its regmig stays behind.
 pub const CHECK_CONTAINER: &str = "regmig-check";
 
+const ID: &str = "backup/copy";
+
 /// The folder of the backup: dated, as the migration's id begins with the date.
+///
+/// The one that was named when the step began; a rollback in between gives the next one another name.
 pub(crate) fn folder(cx: &Cx<'_>) -> String {
+    let begun = cx.past.step(ID);
+    let named = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let kept = begun.and_then(|step| named(step.before.as_ref()).or(named(step.reached.as_ref())));
+    if let Some(kept) = kept {
+        return kept;
+    }
     cx.spec.path(
         Machine::Source,
         &format!("regmig-backup-{}-{}", cx.id(), cx.past.rollbacks()),
@@ -24,12 +36,12 @@ pub(crate) fn folder(cx: &Cx<'_>) -> String {
 }
 
 /// The copy before it has been checked.
-pub(crate) fn unchecked(cx: &Cx<'_>) -> String {
+fn unchecked(cx: &Cx<'_>) -> String {
     format!("{}.part", folder(cx))
 }
 
 pub(crate) const COPY: ProcedureStep = ProcedureStep {
-    id: "backup/copy",
+    id: ID,
     enters: State::Backup,
     title: "snapshot source's Redis, copy its data folder and check the copy",
     probe: |cx| {
@@ -43,7 +55,7 @@ pub(crate) const COPY: ProcedureStep = ProcedureStep {
             })
         })
     },
-    before: nothing,
+    before: |cx| Box::pin(async move { Ok(folder(cx).into()) }),
     plan: |cx| {
         Box::pin(async move {
             let machine = Machine::Source;
@@ -57,7 +69,18 @@ pub(crate) const COPY: ProcedureStep = ProcedureStep {
             ])
         })
     },
-    undo: Undo::Nothing("the backup is kept"),
+    // The backup is kept; a copy that was never checked is none.
+    undo: Undo::Run(|cx, _| {
+        Box::pin(async move {
+            let machine = Machine::Source;
+            let mut effects = without_container(cx, machine, CHECK_CONTAINER).await?;
+            let path = unchecked(cx);
+            if ask::folder(cx, machine, path.clone()).await?.is_some() {
+                effects.push(Effect::RemoveFolder { machine, path });
+            }
+            Ok(effects)
+        })
+    }),
     patience: at_once,
     waits: false,
     stays: true,

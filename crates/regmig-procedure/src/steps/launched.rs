@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 
 use super::{
     Edited, FoundAll, are_down, are_up, at_once, edit_refused, found, holds_if, keep, marker,
-    nothing, policies, read_back, restore, until_healthy, without_container,
+    nothing, policies, read_back, restore, until_healthy,
 };
 use crate::ask::{self, Cx};
 use crate::edit::compose;
 use crate::procedure::ProcedureStep;
-use crate::steps::{backup, linked, preflight};
+use crate::steps::preflight;
 
 const SET_ASIDE: &str = "launched/set-aside";
 const PUBLISH: &str = "launched/publish-redis";
@@ -62,19 +62,6 @@ pub(crate) const FOLDERS: ProcedureStep = ProcedureStep {
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
             let mut effects = Vec::new();
-            // Containers that ran once and lost their regmig.
-            let helpers = [
-                backup::CHECK_CONTAINER.to_owned(),
-                linked::proof_container(cx.spec),
-            ];
-            for name in helpers {
-                effects.extend(without_container(cx, Machine::Source, &name).await?);
-            }
-            // A copy that was never checked is no backup.
-            let (machine, path) = (Machine::Source, backup::unchecked(cx));
-            if ask::folder(cx, machine, path.clone()).await?.is_some() {
-                effects.push(Effect::RemoveFolder { machine, path });
-            }
             for machine in Machine::BOTH {
                 let path = cx.spec.work(machine);
                 if ask::folder(cx, machine, path.clone()).await?.is_some() {

@@ -11,7 +11,9 @@ use regmig_core::state::State;
 use regmig_core::step::{Probe, StepError, Undo};
 use serde::{Deserialize, Serialize};
 
-use super::{Edited, at_once, edit_refused, keep, marker, nothing, read_back, restore};
+use super::{
+    Edited, at_once, edit_refused, keep, marker, nothing, read_back, restore, without_container,
+};
 use crate::ask::{self, Cx};
 use crate::edit::authorized_keys;
 use crate::procedure::ProcedureStep;
@@ -506,17 +508,13 @@ pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
     },
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
+            let machine = Machine::Source;
+            let mut effects = without_container(cx, machine, &proof_container(cx.spec)).await?;
             let path = proven(cx.spec);
-            let there = ask::file(cx, Machine::Source, path.clone())
-                .await?
-                .is_some();
-            Ok(there
-                .then_some(Effect::RemoveFile {
-                    machine: Machine::Source,
-                    path,
-                })
-                .into_iter()
-                .collect())
+            if ask::file(cx, machine, path.clone()).await?.is_some() {
+                effects.push(Effect::RemoveFile { machine, path });
+            }
+            Ok(effects)
         })
     }),
     patience: at_once,

@@ -23,6 +23,8 @@ pub(crate) const ALL: &[(&str, Telling)] = &[
     ("rolled-back", rolled_back),
     ("finalized", finalized),
     ("nonsense", nonsense),
+    ("way-home-halted", way_home_halted),
+    ("came-home", came_home),
 ];
 
 /// Up to `linked`, and then killed during the first passes.
@@ -149,6 +151,60 @@ fn finalized() -> Vec<Record> {
     script.end()
 }
 
+/// A rollback from `proxy` to `start` that halted while dest's data came home.
+fn way_home_halted() -> Vec<Record> {
+    let mut script = proxy();
+    script.wait_ms(600_000);
+    script.add(Event::RollbackBegun { to: State::Start });
+    steps::home_to_the_copy(&mut script);
+    let pass = act(
+        "failback/pass",
+        Value::Null,
+        &["on dest: rsync its data home to source, by checksum"],
+        Value::Null,
+    );
+    script.starts(&pass);
+    script.fails(
+        pass.step,
+        Failure {
+            chain: vec![
+                "rsync from dest to source".to_owned(),
+                "it ended with status 11: rsync: write failed: No space left on device (28)"
+                    .to_owned(),
+            ],
+            effect: pass.effects.first().map(|effect| (*effect).to_owned()),
+            outcome_unknown: false,
+            hint: None,
+        },
+    );
+    script.end()
+}
+
+/// From `replica` back to `synced`, through replication; dest was opened by hand once in between.
+fn came_home() -> Vec<Record> {
+    let mut script = replica();
+    script.wait_ms(600_000);
+    script.add(Event::RollbackBegun { to: State::Start });
+    steps::home_by_replication(&mut script);
+    script.add(Event::RollbackBegun { to: State::Synced });
+    steps::home_by_replication(&mut script);
+    for step in [
+        "replica/canary-gone",
+        "replica/canary",
+        "replica/attach",
+        "replica/redis-conf",
+        "replica/tunnel",
+        "proxy/canary-gone",
+        "proxy/canary",
+        "proxy/open",
+        "proxy/nginx-file",
+    ] {
+        script.undoes(step, &[]);
+    }
+    script.add(Event::RollbackEnded { to: State::Synced });
+    script.end()
+}
+
 /// The head of a journal of a regmig that is newer than any.
 pub(crate) fn newer_format() -> Vec<Record> {
     Script::begin_with(FORMAT + 1).end()
@@ -189,6 +245,13 @@ fn warm() -> Script {
 
 /// The first state in which dest has accepted writes and source has them too.
 fn replica() -> Script {
+    let mut script = proxy();
+    steps::replicate(&mut script);
+    script
+}
+
+/// The first state in which dest has accepted writes.
+fn proxy() -> Script {
     let mut script = warm();
     script.agrees(State::Cold);
     script.takes(&steps::fence());

@@ -169,7 +169,7 @@ pub(crate) fn stop() -> Acts {
     )
 }
 
-/// From `cold` to `replica`.
+/// From `cold` to `proxy`.
 pub(crate) fn cutover(script: &mut Script) {
     script.takes(&act(
         "synced/last-pass",
@@ -205,6 +205,10 @@ pub(crate) fn cutover(script: &mut Script) {
         json!(1_795_309_310_000_i64),
     ));
     canary(script, "proxy/canary", "proxy/canary-gone");
+}
+
+/// From `proxy` to `replica`.
+pub(crate) fn replicate(script: &mut Script) {
     script.takes(&act(
         "replica/tunnel",
         Value::Null,
@@ -224,6 +228,55 @@ pub(crate) fn cutover(script: &mut Script) {
         json!({ "offset": 1943 }),
     ));
     canary(script, "replica/canary", "replica/canary-gone");
+}
+
+/// dest is fenced, as on every way home.
+fn fence_dest() -> Acts {
+    act(
+        "failback/fence",
+        Value::Null,
+        &[
+            "on dest: set restart policies mail=no register=no reverse_proxy=no",
+            "on dest: stop reverse_proxy (killed after 30 s)",
+            "on dest: stop register, mail (killed after 30 s)",
+        ],
+        json!({ "at_ms": 1_795_320_000_000_i64, "started_ms": { "mail": 1_795_309_308_000_i64, "register": 1_795_309_308_100_i64, "reverse_proxy": 1_795_309_309_000_i64 } }),
+    )
+}
+
+/// Everything before dest's data is copied home.
+pub(crate) fn home_to_the_copy(script: &mut Script) {
+    script.takes(&fence_dest());
+    script.takes(&act(
+        "failback/save",
+        Value::Null,
+        &["on source: Redis SHUTDOWN SAVE; at the same time on dest: Redis SHUTDOWN SAVE"],
+        Value::Null,
+    ));
+    script.takes(&act(
+        "failback/set-aside",
+        Value::Null,
+        &["on source: move /var/pryv/reg-master/redis/data to /var/pryv/.regmig/data-before-failback, leave an empty folder"],
+        Value::Null,
+    ));
+    script.takes(&act(
+        "failback/gate",
+        Value::Null,
+        &["on source: write /var/pryv/.regmig/homeward"],
+        Value::Null,
+    ));
+}
+
+pub(crate) fn home_by_replication(script: &mut Script) {
+    script.takes(&fence_dest());
+    script.holds(
+        "failback/caught-up",
+        json!({ "source": 412_345, "dest": 412_345 }),
+    );
+    script.holds(
+        "failback/data-equal",
+        json!({ "keys": 6_702, "sum": "0f".repeat(32) }),
+    );
 }
 
 fn canary(script: &mut Script, written: &'static str, gone: &'static str) {

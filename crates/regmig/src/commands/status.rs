@@ -371,6 +371,11 @@ impl View<'_> {
             .then_some(next)
     }
 
+    /// Whether a rollback has begun to fence dest, so that what the state says of writes does not hold.
+    fn is_coming_home(&self) -> bool {
+        self.cursor.step("failback/fence").is_some()
+    }
+
     /// When the state was entered: when its last step was reached.
     fn since_ms(&self) -> Option<i64> {
         procedure::steps(self.configured.spec.strategy)
@@ -451,6 +456,9 @@ impl View<'_> {
         line(
             "writes",
             match self.half_entered() {
+                _ if self.is_coming_home() => {
+                    "nobody: dest is fenced, and what it has accepted comes home".to_owned()
+                }
                 Some(half) if half.writes() != self.state.writes() => format!(
                     "{} or {}: `{half}` is half entered",
                     writes(self.state),
@@ -552,7 +560,7 @@ impl View<'_> {
             "direction": match self.cursor.direction() { Direction::Forward => "forward", Direction::Back(_) => "back" },
             "rollback_to": match self.cursor.direction() { Direction::Forward => None, Direction::Back(to) => Some(to) },
             "stuck": self.cursor.is_stuck(),
-            "writes": self.state.writes(),
+            "writes": self.state.writes().filter(|_| !self.is_coming_home()),
             "half_entered": self.half_entered(),
             "at_work": self.running,
             "step": self.cursor.in_progress().map(|(step, at)| json!({ "id": step, "started_ms": at })),

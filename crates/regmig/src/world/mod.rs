@@ -11,6 +11,7 @@ pub(crate) mod progress;
 mod public;
 mod rsync;
 mod served;
+mod settled;
 mod site;
 mod tunnel;
 

@@ -109,6 +109,10 @@ impl World {
             }
             Query::Trust => Answer::Text(Some(self.trust_pem.clone())),
             Query::SshInRedisImage => Answer::Text(self.ssh_in_redis().await?),
+            Query::Settled { machine, since_ms } => {
+                self.site(*machine).settled(*since_ms).await?;
+                Answer::Nothing
+            }
             Query::LinkPull => {
                 self.prove_pull().await?;
                 Answer::Nothing
