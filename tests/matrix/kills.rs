@@ -16,7 +16,7 @@ use crate::support::{Tried, Unfinished, steps};
 const QUICK_STRIDE: u32 = 9;
 
 /// In a quick matrix: how many points are rolled back from.
-const QUICK_ROLLBACKS: usize = 4;
+const QUICK_ROLLBACKS: usize = 3;
 
 /// The edges whose undoing is killed: from a state, to a state.
 ///

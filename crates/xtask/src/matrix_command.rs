@@ -14,7 +14,7 @@ use crate::which_lab::WhichLab;
 /// Arguments of `cargo xtask matrix`.
 #[derive(Debug, Args)]
 pub(crate) struct MatrixArgs {
-    /// A spread of points and faults, in about three minutes
+    /// A spread of points and faults, in some minutes
     #[arg(long)]
     quick: bool,
     /// Only runs whose names contain this; may be given again
