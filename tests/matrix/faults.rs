@@ -58,11 +58,15 @@ const KILL_REDIS: &str = "pid=$(docker inspect --format '{{.State.Pid}}' pryv_re
 const KILL_TUNNEL: &str = "for name in $(docker ps --format '{{.Names}}' | grep tunnel); do \
     kill -9 $(docker inspect --format '{{.State.Pid}}' $name); done; sleep 1";
 
-/// Nothing gets in or out by SSH; what is under way hangs.
+/// Nothing gets in or out by SSH; what is under way stands still, and goes on afterwards.
 const CUT: &str = "iptables -I INPUT -p tcp --dport 22 -j DROP; iptables -I OUTPUT -p tcp --sport 22 -j DROP; \
     iptables -I OUTPUT -p tcp --dport 22 -j DROP";
 const JOIN: &str = "iptables -D INPUT -p tcp --dport 22 -j DROP; iptables -D OUTPUT -p tcp --sport 22 -j DROP; \
     iptables -D OUTPUT -p tcp --dport 22 -j DROP";
+
+/// The same, and every connection breaks off at its next packet.
+const RESET: &str = "iptables -I INPUT -p tcp --dport 22 -j REJECT --reject-with tcp-reset";
+const NO_RESET: &str = "iptables -D INPUT -p tcp --dport 22 -j REJECT --reject-with tcp-reset";
 
 const SSHD_DOWN: &str = "service ssh stop > /dev/null";
 const SSHD_UP: &str = "service ssh start > /dev/null";
@@ -104,7 +108,7 @@ const REPLICATING: &[State] = &[
     State::Drained,
 ];
 
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 16] = [
     fault(
         "reboot-source",
         When::Before,
@@ -178,6 +182,20 @@ const FAULTS: [Fault; 14] = [
     fault("cut-source", When::During, Machine::Source, Some(CUT), JOIN),
     fault("cut-dest", When::During, Machine::Dest, Some(CUT), JOIN),
     fault(
+        "reset-source",
+        When::During,
+        Machine::Source,
+        Some(RESET),
+        NO_RESET,
+    ),
+    fault(
+        "reset-dest",
+        When::During,
+        Machine::Dest,
+        Some(RESET),
+        NO_RESET,
+    ),
+    fault(
         "clock-dest",
         When::Around,
         Machine::Dest,
@@ -199,7 +217,10 @@ const FAULTS: [Fault; 14] = [
 ];
 
 /// In a quick matrix: these faults, in these states.
-const QUICK: [(&str, State); 2] = [("reboot-dest", State::Synced), ("cut-source", State::Warm)];
+const QUICK: [(&str, State); 2] = [
+    ("reboot-dest", State::Synced),
+    ("reset-source", State::Warm),
+];
 
 /// The states in which a migration can rest before the last one.
 fn resting() -> impl Iterator<Item = State> {
