@@ -1,5 +1,6 @@
 //! Whole-program tests of regmig: what they share.
 
+pub mod matrix;
 pub mod support;
 
 use std::env;

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod begins;
 #[cfg(test)]
+mod failpoints;
+#[cfg(test)]
 mod folder;
 #[cfg(test)]
 mod frozen;

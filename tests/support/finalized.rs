@@ -3,7 +3,7 @@
 use xtask::lab::Machine;
 
 use super::rig::Rig;
-use super::sampler::Sampler;
+use super::sampler::{Sample, Sampler};
 use super::trouble::{Tried, Trouble};
 
 /// Files that a finalized migration leaves as it found them, with what can be told of them.
@@ -78,20 +78,20 @@ fn expect_equal(what: &str, expected: &str, found: &str) -> Tried<()> {
 pub fn expect_one_writer(rig: &Rig, sampler: Sampler) -> Tried<usize> {
     let samples = sampler.end()?;
     let trials = rig.journal().trials()?;
-    let judged = samples.iter().filter(|sample| {
-        trials
-            .iter()
-            .all(|(from, to)| sample.to_ms < *from || sample.from_ms > *to)
-    });
-    let mut count = 0;
-    for sample in judged {
-        count += 1;
-        if sample.writers.len() > 1 {
-            return Err(Trouble::new(format!(
-                "both machines accepted writes at {} ms since the epoch",
-                sample.from_ms
-            )));
-        }
+    let judged = samples.iter().filter(|sample| !sample.is_within(&trials));
+    match two_writers(&samples, &trials).first() {
+        None => Ok(judged.count()),
+        Some(sample) => Err(Trouble::new(format!(
+            "both machines accepted writes at {} ms since the epoch",
+            sample.from_ms
+        ))),
     }
-    Ok(count)
+}
+
+/// The looks outside of trials at which both machines accepted writes.
+pub fn two_writers<'s>(samples: &'s [Sample], trials: &[(i64, i64)]) -> Vec<&'s Sample> {
+    samples
+        .iter()
+        .filter(|sample| sample.writers.len() > 1 && !sample.is_within(trials))
+        .collect()
 }

@@ -16,7 +16,7 @@ mod trouble;
 
 pub use chance::{Chance, SEED};
 pub use child::{Ended, Running};
-pub use finalized::{Unfinished, expect_one_writer};
+pub use finalized::{Unfinished, expect_one_writer, two_writers};
 pub use instants::{Instant, cold_window, steps};
 pub use journal::{Journal, Record};
 pub use rig::{Invocation, Rig};

@@ -90,7 +90,7 @@ impl Rig {
     }
 
     /// A file name of its own, without extension, for what a program says.
-    pub(super) fn log(&self, what: &str) -> PathBuf {
+    pub(crate) fn log(&self, what: &str) -> PathBuf {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         self.folder.join("said").join(format!("{number:02}-{what}"))
     }
@@ -112,6 +112,7 @@ impl Rig {
             folder: self.folder.clone(),
             temporary: self.folder.join("tmp"),
             limit: LIMIT,
+            points: None,
         }
     }
 
@@ -199,6 +200,7 @@ pub struct Invocation {
     temporary: PathBuf,
     log: PathBuf,
     limit: Duration,
+    points: Option<(String, PathBuf)>,
 }
 
 impl Invocation {
@@ -206,6 +208,13 @@ impl Invocation {
     #[must_use]
     pub fn from_folder(mut self, folder: &Path) -> Self {
         folder.clone_into(&mut self.folder);
+        self
+    }
+
+    /// Has it kill itself at the first of these points (see `regmig-failpoints`), and list those that it passes.
+    #[must_use]
+    pub fn dying_at(mut self, points: &str, passed: &Path) -> Self {
+        self.points = Some((points.to_owned(), passed.to_owned()));
         self
     }
 
@@ -217,7 +226,15 @@ impl Invocation {
     pub fn start(self) -> Tried<Running> {
         let words: Vec<_> = self.words.iter().map(|w| w.to_string_lossy()).collect();
         let name = format!("regmig {}", words.join(" "));
-        let mut command = Command::new(program("regmig"));
+        let mut command = Command::new(program(match self.points {
+            None => "regmig",
+            Some(_) => "regmig-failpoints",
+        }));
+        if let Some((points, passed)) = &self.points {
+            command
+                .env("REGMIG_FAILPOINT", points)
+                .env("REGMIG_FAILPOINTS_LOG", passed);
+        }
         command
             .args(&self.words)
             .current_dir(&self.folder)

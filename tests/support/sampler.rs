@@ -2,8 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -32,13 +32,25 @@ pub struct Sample {
     pub to_ms: i64,
     /// Machines that accept writes.
     pub writers: Vec<Machine>,
+    /// Machines that did not answer: switched off, or just being switched on.
+    pub silent: Vec<Machine>,
+}
+
+impl Sample {
+    /// Whether it was taken, in part at least, within one of these times.
+    pub fn is_within(&self, times: &[(i64, i64)]) -> bool {
+        times
+            .iter()
+            .any(|(from, to)| self.to_ms >= *from && self.from_ms <= *to)
+    }
 }
 
 /// A thread that looks at both machines until it is told to end.
 #[derive(Debug)]
 pub struct Sampler {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Tried<Vec<Sample>>>>,
+    seen: Arc<Mutex<Vec<Sample>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Sampler {
@@ -48,25 +60,41 @@ impl Sampler {
     ///
     /// When a machine cannot be asked.
     pub fn start(rig: &Rig) -> Tried<Self> {
-        let machines = [Machine::Source, Machine::Dest];
         let mut asked = Vec::new();
-        for machine in machines {
-            asked.push((machine, Asked::start(&machine.container(&rig.config))?));
+        for machine in [Machine::Source, Machine::Dest] {
+            asked.push(Eye::open(machine, machine.container(&rig.config))?);
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (told, kept) = (Arc::clone(&stop), Arc::clone(&seen));
         let thread = std::thread::spawn(move || {
-            let mut samples = Vec::new();
             while !told.load(Ordering::Relaxed) {
-                samples.push(look(&mut asked)?);
+                let sample = look(&mut asked);
+                kept.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(sample);
                 std::thread::sleep(EVERY);
             }
-            Ok(samples)
         });
         Ok(Self {
             stop,
+            seen,
             thread: Some(thread),
         })
+    }
+
+    /// What was seen since the last time that somebody asked.
+    ///
+    /// # Errors
+    ///
+    /// When nobody looks any more.
+    pub fn take(&self) -> Tried<Vec<Sample>> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(Trouble::new("the sampler's thread has ended"));
+        }
+        Ok(std::mem::take(
+            &mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
     }
 
     /// Ends looking and returns what was seen.
@@ -76,9 +104,21 @@ impl Sampler {
     /// When a machine could not be asked at some time.
     pub fn end(mut self) -> Tried<Vec<Sample>> {
         self.stop.store(true, Ordering::Relaxed);
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(samples)) => samples,
-            _ => Err(Trouble::new("the sampler's thread has panicked")),
+        if self
+            .thread
+            .take()
+            .is_none_or(|thread| thread.join().is_err())
+        {
+            return Err(Trouble::new("the sampler's thread has panicked"));
+        }
+        let samples =
+            std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        match samples.iter().find(|sample| !sample.silent.is_empty()) {
+            Some(sample) => Err(Trouble::new(format!(
+                "{:?} did not answer at {} ms since the epoch",
+                sample.silent, sample.from_ms
+            ))),
+            None => Ok(samples),
         }
     }
 }
@@ -89,26 +129,70 @@ impl Drop for Sampler {
     }
 }
 
-fn look(asked: &mut [(Machine, Asked)]) -> Tried<Sample> {
+/// Asks both at the same time; what does not answer is asked anew the next time.
+fn look(eyes: &mut [Eye]) -> Sample {
     let from_ms = now_ms();
-    for (_, one) in &mut *asked {
-        one.ask()?;
+    for eye in &mut *eyes {
+        eye.ask();
     }
-    let mut writers = Vec::new();
-    for (machine, one) in asked {
-        let running = one.answer()?;
-        if WRITERS
-            .iter()
-            .all(|service| running.iter().any(|name| name == service))
-        {
-            writers.push(*machine);
+    let (mut writers, mut silent) = (Vec::new(), Vec::new());
+    for eye in eyes {
+        match eye.answer() {
+            None => silent.push(eye.machine),
+            Some(running) => {
+                let runs = |service: &&str| running.iter().any(|name| name == service);
+                if WRITERS.iter().all(runs) {
+                    writers.push(eye.machine);
+                }
+            }
         }
     }
-    Ok(Sample {
+    Sample {
         from_ms,
         to_ms: now_ms(),
         writers,
-    })
+        silent,
+    }
+}
+
+/// One machine, and the shell on it; none while it is switched off.
+#[derive(Debug)]
+struct Eye {
+    machine: Machine,
+    container: String,
+    shell: Option<Asked>,
+}
+
+impl Eye {
+    fn open(machine: Machine, container: String) -> Tried<Self> {
+        let shell = Some(Asked::start(&container)?);
+        Ok(Self {
+            machine,
+            container,
+            shell,
+        })
+    }
+
+    fn ask(&mut self) {
+        if self.shell.is_none() {
+            self.shell = Asked::start(&self.container).ok();
+        }
+        if self
+            .shell
+            .as_mut()
+            .is_some_and(|shell| shell.ask().is_err())
+        {
+            self.shell = None;
+        }
+    }
+
+    fn answer(&mut self) -> Option<Vec<String>> {
+        let answer = self.shell.as_mut()?.answer();
+        if answer.is_err() {
+            self.shell = None;
+        }
+        answer.ok()
+    }
 }
 
 fn now_ms() -> i64 {

@@ -36,18 +36,23 @@ files -type d -printf 'folder %p\tmode %m owner %U:%G\n'
 files -type l -printf 'link %p\tto %l owner %U:%G\n'
 files -type f -printf 'file %p\tmode %m owner %U:%G changed %T@\n'
 files -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/content \2\t\1/'
-for id in $(docker ps --all --quiet --no-trunc); do
-  docker inspect --format 'container {{.Name}}	{{.State.Status}}, restart {{.HostConfig.RestartPolicy.Name}}, image {{.Image}}, id {{.Id}}' "$id"
-  docker inspect --format 'since {{.Name}}	{{if .State.Running}}{{.State.StartedAt}}{{else}}not running{{end}}' "$id"
-done
+ids=$(docker ps --all --quiet --no-trunc)
+if [ -n "$ids" ]; then
+  docker inspect --format 'container {{.Name}}	{{.State.Status}}, restart {{.HostConfig.RestartPolicy.Name}}, image {{.Image}}, id {{.Id}}{{"\n"}}since {{.Name}}	{{if .State.Running}}{{.State.StartedAt}}{{else}}not running{{end}}' $ids
+fi
 docker network ls --format 'network {{.Name}}	{{.Driver}}'
 docker volume ls --format 'volume {{.Name}}	{{.Driver}}'
 if [ -n "$(docker ps --quiet --filter name=pryv_redis_1)" ]; then
-  redis() { docker exec pryv_redis_1 redis-cli --raw "$@"; }
-  printf 'redis role\tis "%s"\n' "$(redis ROLE | head -n 1)"
-  for name in replica-read-only save appendonly masterauth; do
-    printf 'redis %s\tis "%s"\n' "$name" "$(redis CONFIG GET $name | tail -n +2)"
-  done
+  docker exec --interactive pryv_redis_1 redis-cli --raw <<END | tr -d '\r' | awk '
+    name != "" { printf "redis %s\tis \"%s\"\n", name, $0; name = ""; next }
+    sub(/^role:/, "") { printf "redis role\tis \"%s\"\n", $0 }
+    /^(replica-read-only|save|appendonly|masterauth)$/ { name = $0 }'
+INFO replication
+CONFIG GET replica-read-only
+CONFIG GET save
+CONFIG GET appendonly
+CONFIG GET masterauth
+END
 fi
 "#;
 

@@ -1,12 +1,16 @@
 //! Clients of the register, and their verdict.
 
-use std::path::PathBuf;
+use std::cell::{Ref, RefCell};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 use xtask::lab::Machine;
+use xtask::program::Program;
 
 use super::child::Running;
 use super::rig::Rig;
@@ -14,7 +18,7 @@ use super::trouble::{Tried, Trouble};
 use crate::program;
 
 /// Writes per second: enough that every instant of a migration has one under way.
-const RATE: &str = "20";
+const RATE: u32 = 20;
 
 /// Reads and DNS questions per second.
 const OTHER_RATE: &str = "3";
@@ -23,7 +27,7 @@ const OTHER_RATE: &str = "3";
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long asking one machine for every user may take.
-const AUDIT_LIMIT: Duration = Duration::from_secs(120);
+const AUDIT_LIMIT: Duration = Duration::from_secs(300);
 
 /// Clients that register users through source's public address, or wherever the domain's name servers say.
 #[derive(Debug)]
@@ -31,6 +35,14 @@ pub struct Traffic<'r> {
     rig: &'r Rig,
     log: PathBuf,
     clients: Option<Running>,
+    read: RefCell<Read>,
+}
+
+/// What has been read of the log.
+#[derive(Debug, Default)]
+struct Read {
+    to: u64,
+    acknowledged: Vec<String>,
 }
 
 /// What an audit found.
@@ -44,6 +56,32 @@ pub struct Audit {
     pub unknown: u64,
 }
 
+impl Read {
+    /// Reads what has been added to the log, as far as its last whole line.
+    fn on(&mut self, log: &Path) -> Tried<()> {
+        let mut file = File::open(log)?;
+        file.seek(SeekFrom::Start(self.to))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        for line in text
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter(|line| line.ends_with(b"\n"))
+        {
+            let event: Value = serde_json::from_slice(line)?;
+            let text = |name: &str| event.get(name).and_then(Value::as_str);
+            if let (Some("ack"), Some(user)) = (text("event"), text("user")) {
+                self.acknowledged.push(user.to_owned());
+            }
+        }
+        self.to = self.to.saturating_add(whole as u64);
+        Ok(())
+    }
+}
+
 impl<'r> Traffic<'r> {
     /// Starts clients that ask the parent zone where the platform is, as those of real platforms do.
     ///
@@ -53,13 +91,22 @@ impl<'r> Traffic<'r> {
     ///
     /// When they cannot be started, or source acknowledges nothing.
     pub fn start(rig: &'r Rig) -> Tried<Self> {
+        Self::start_at(rig, RATE)
+    }
+
+    /// The same at another rate.
+    ///
+    /// # Errors
+    ///
+    /// As [`Traffic::start`].
+    pub fn start_at(rig: &'r Rig, rate: u32) -> Tried<Self> {
         let lab = &rig.lab;
         let log = rig.folder.join("traffic.log");
         let mut command = Command::new(program("regmig-traffic"));
         command
             .args(["run", "--host", &lab.register_host, "--ca"])
             .arg(&lab.ca)
-            .args(["--key-file", "register.key", "--rate", RATE])
+            .args(["--key-file", "register.key", "--rate", &rate.to_string()])
             .args(["--reads-rate", OTHER_RATE, "--dns-rate", OTHER_RATE])
             .args(["--target", &format!("{}:443", lab.source.address)])
             .args(["--follow-parent", &format!("{}:53", lab.parent.address)])
@@ -71,19 +118,17 @@ impl<'r> Traffic<'r> {
             rig,
             log,
             clients: Some(clients),
+            read: RefCell::default(),
         };
         traffic.wait_for_acknowledgements(5)?;
         Ok(traffic)
     }
 
     /// The users whose registration has been acknowledged until now, in order.
-    fn users(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|event| event.get("event").and_then(Value::as_str) == Some("ack"))
-            .filter_map(|event| Some(event.get("user")?.as_str()?.to_owned()))
-            .collect()
+    fn users(&self) -> Ref<'_, Vec<String>> {
+        // A log that cannot be read now is read the next time, and whoever waits says so in the end.
+        let _ = self.read.borrow_mut().on(&self.log);
+        Ref::map(self.read.borrow(), |read| &read.acknowledged)
     }
 
     /// How many writes have been acknowledged until now.
@@ -97,7 +142,7 @@ impl<'r> Traffic<'r> {
     ///
     /// When there is none yet.
     pub fn last_user(&self) -> Tried<String> {
-        let last = self.users().pop();
+        let last = self.users().last().cloned();
         last.ok_or_else(|| Trouble::new("no write has been acknowledged yet"))
     }
 
@@ -179,6 +224,55 @@ impl<'r> Traffic<'r> {
             lost: figure("lost")?,
             unknown: figure("unknown")?,
         })
+    }
+
+    /// Asks a machine's Redis for every user acknowledged until now, while clients go on; returns who is not there.
+    ///
+    /// It takes a moment where an audit over HTTPS takes a minute.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be asked.
+    pub fn missing(&self, machine: Machine) -> Tried<Vec<String>> {
+        let users = self.users().clone();
+        let questions: String = users
+            .iter()
+            .map(|user| format!("EXISTS {user}:server\n"))
+            .collect();
+        let file = self.rig.folder.join("questions");
+        std::fs::write(&file, questions)?;
+        let answers = Program::new("docker")
+            .args([
+                "exec",
+                "--interactive",
+                &machine.container(&self.rig.config),
+            ])
+            .args([
+                "docker",
+                "exec",
+                "--interactive",
+                "pryv_redis_1",
+                "redis-cli",
+            ])
+            .input(&file)
+            .text()?;
+        let answers: Vec<&str> = answers.lines().collect();
+        if answers.len() != users.len()
+            || answers.iter().any(|answer| !matches!(*answer, "0" | "1"))
+        {
+            let odd = answers.iter().find(|answer| !matches!(**answer, "0" | "1"));
+            return Err(Trouble::new(format!(
+                "asked Redis on {machine} for {} users, was told {} answers{}",
+                users.len(),
+                answers.len(),
+                odd.map_or(String::new(), |odd| format!(", such as `{odd}`"))
+            )));
+        }
+        let gone = users
+            .into_iter()
+            .zip(answers)
+            .filter(|(_, answer)| *answer == "0");
+        Ok(gone.map(|(user, _)| user).collect())
     }
 
     /// Insists that a machine has every acknowledged user.

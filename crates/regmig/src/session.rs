@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cli::Cli;
 use crate::config;
 use crate::exit_code::Code;
+use crate::hands::{self, Hands, Keeper};
 use crate::problem::Problem;
 use crate::render::progress::Bars;
 use crate::render::{self, report::Lines};
@@ -100,7 +101,8 @@ fn fold(contents: &regmig_store::Contents, store: &Path) -> Result<Cursor, Probl
 pub(crate) struct Session {
     pub(crate) configured: Configured,
     pub(crate) world: Arc<World>,
-    pub(crate) store: Store,
+    pub(crate) store: Keeper,
+    hands: Hands,
     pub(crate) cursor: Cursor,
     pub(crate) report: Lines,
     pub(crate) operator: Terminal,
@@ -157,10 +159,12 @@ impl Session {
             spec: configured.spec.clone(),
         };
         let report = Lines::new(bars);
+        let (hands, store) = hands::over(Arc::clone(&world), store)?;
         Ok(Self {
             configured,
             world,
             store,
+            hands,
             cursor,
             report,
             operator,
@@ -205,7 +209,7 @@ impl Session {
         Engine {
             procedure: procedure::procedure(self.configured.spec.strategy),
             spec: &self.configured.spec,
-            world: &*self.world,
+            world: hands::act(&self.hands),
             report: &self.report,
             operator: &self.operator,
             journal: &mut self.store,

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod demo;
 pub mod deps;
 pub mod lab;
+pub mod matrix;
 pub mod operator;
 pub mod program;
 pub mod say;

@@ -12,6 +12,7 @@ mod docs_command;
 mod fuzz;
 mod kills;
 mod lab_command;
+mod matrix_command;
 mod test_command;
 mod which_lab;
 
@@ -35,7 +36,9 @@ enum Command {
     Kills(kills::KillsArgs),
     /// The lab: two machines and a name server on this host
     Lab(lab_command::LabArgs),
-    /// All tests: format, lints, documentation, tests without a lab, tests on it, the demo
+    /// Kills at every point and faults in every state, forward and back
+    Matrix(matrix_command::MatrixArgs),
+    /// All tests: format, lints, documentation, tests without a lab, tests on it, the quick matrix, the demo
     Test(test_command::TestArgs),
 }
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Kills(args) => kills::run(&args),
         Command::Lab(args) => lab_command::run(args),
+        Command::Matrix(args) => matrix_command::run(args),
         Command::Test(args) => test_command::run(&args),
     };
     match result {

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use crate::demo::DemoError;
 use crate::deps::DepsError;
 use crate::lab::LabError;
+use crate::matrix::MatrixError;
 use crate::program::ProgramError;
 
 /// Why not all tests passed.
@@ -40,6 +41,9 @@ pub enum SuiteError {
     /// The demo failed, or showed what it should not.
     #[error("`cargo xtask demo` failed")]
     Demo(#[from] DemoError),
+    /// The matrix could not be run, or a promise was not kept.
+    #[error("`cargo xtask matrix --quick` failed")]
+    Matrix(#[from] MatrixError),
     /// The description of the workspace is not what cargo writes.
     #[error("cannot understand what `cargo metadata` says of package {package}")]
     Metadata {

@@ -10,6 +10,7 @@ use crate::clock::{millis, span};
 use crate::demo::{Demo, Report, Stage};
 use crate::deps;
 use crate::lab::{self, LabConfig};
+use crate::matrix::Matrix;
 use crate::program::Program;
 use crate::say::{print, say};
 use crate::table::columns;
@@ -22,6 +23,15 @@ const PACKAGE: &str = "regmig-tests";
 
 /// The feature without which tests that need a lab are left out.
 const FEATURE: &str = "lab";
+
+/// The program with failpoints; the whole workspace, so that its dependencies have the same features as elsewhere.
+const WITH_POINTS: [&str; 5] = [
+    "--workspace",
+    "--features",
+    "regmig/failpoints",
+    "--bin",
+    "regmig-failpoints",
+];
 
 /// Writes per second in the demo.
 const RATE: f64 = 20.0;
@@ -84,10 +94,12 @@ impl Suite {
         Ok(())
     }
 
-    /// What needs a lab: whole-program tests one after another, and the demo.
+    /// What needs a lab: whole-program tests one after another, the quick matrix, and the demo.
     fn with_lab(&self, done: &mut Done) -> Result<(), SuiteError> {
         let [a, b, c] = self.lab.subnet;
         programs(done)?;
+        let with_points = cargo("build").args(WITH_POINTS);
+        done.command("the program with failpoints", &with_points)?;
         done.part("lab", || Ok(lab::up(&self.lab).map(drop)?))?;
         done.part("tests of the lab's stand-ins", || {
             print(lab::selftest(&self.lab)?);
@@ -104,7 +116,19 @@ impl Suite {
                 .args(["--test", &target, "--", "--test-threads=1"]);
             done.command(&format!("tests on the lab: {target}"), &test)?;
         }
+        done.part("crash matrix, quick", || self.matrix())?;
         done.part("demo", || self.demo())
+    }
+
+    /// A spread of the crash matrix.
+    fn matrix(&self) -> Result<(), SuiteError> {
+        let matrix = Matrix {
+            quick: true,
+            only: Vec::new(),
+            report: self.lab.folder.join("matrix.json"),
+            lab: self.lab.clone(),
+        };
+        Ok(matrix.run()?)
     }
 
     /// The demo, judged by the report that it leaves.
@@ -130,7 +154,17 @@ fn hermetic(done: &mut Done) -> Result<(), SuiteError> {
         .args(["--workspace", "--all-targets"])
         .args(["--features".to_owned(), format!("{PACKAGE}/{FEATURE}")])
         .args(["--", "-D", "warnings"]);
+    let with_points = cargo("clippy")
+        .args([
+            "--package",
+            "regmig",
+            "--all-targets",
+            "--features",
+            "failpoints",
+        ])
+        .args(["--", "-D", "warnings"]);
     done.command("lints", &lints)?;
+    done.command("lints of the failpoints", &with_points)?;
     let docs = Program::new("env")
         .args(["RUSTDOCFLAGS=-D warnings"])
         .args(cargo("doc").words())
@@ -141,7 +175,9 @@ fn hermetic(done: &mut Done) -> Result<(), SuiteError> {
     done.command("generated pages", &pages)?;
     programs(done)?;
     let tests = cargo("test").args(["--workspace", "--no-fail-fast"]);
-    done.command("tests without a lab", &tests)
+    done.command("tests without a lab", &tests)?;
+    let of_points = cargo("test").args(WITH_POINTS).args(["--", "hands::"]);
+    done.command("tests of the failpoints", &of_points)
 }
 
 /// Tests of one package cannot ask cargo to build the programs of another.
