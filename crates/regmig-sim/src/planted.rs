@@ -313,9 +313,9 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "the pre-image is forgotten on a retry",
-        only: "/to:linked/",
-        until: State::Linked,
-        first: 0,
+        only: "/to:finalized/",
+        until: State::Finalized,
+        first: 15,
         slip: Slip::ForgetsBefore,
         plant: |_| {},
     },
