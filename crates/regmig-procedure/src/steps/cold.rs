@@ -119,19 +119,35 @@ pub(crate) const FENCE: ProcedureStep = ProcedureStep {
             let before: FoundAll = read_back(before)?;
             let now = ask::services(cx, machine).await?;
             let mut effects = Vec::new();
-            // Redis first: the register and DNS end themselves when it is not there at their start.
-            let redis = &cx.spec.stack.redis;
-            let (first, then): (Vec<String>, Vec<String>) = before
+            let stack = &cx.spec.stack;
+            let runs = |name: &String| now.get(name).is_some_and(|container| container.runs());
+            let (redis, nginx) = (&stack.redis, &stack.nginx);
+            let behind: Vec<String> = before
                 .iter()
-                .filter(|(name, found)| {
-                    found.runs && !now.get(*name).is_some_and(|container| container.runs())
-                })
+                .filter(|(name, found)| found.runs && *name != redis && *name != nginx)
                 .map(|(name, _)| name.clone())
-                .partition(|name| name == redis);
-            if now.get(redis).is_some_and(|redis| redis.runs()) && found(&now) != before {
+                .filter(|name| !runs(name))
+                .collect();
+            if runs(redis) && found(&now) != before {
                 effects.push(Effect::Unpause { machine });
             }
-            for services in [first, then] {
+            // nginx looked the addresses of those behind it up when it started; they may come back with others'.
+            let anew = runs(nginx) && !behind.is_empty();
+            if anew {
+                effects.push(Effect::Stop {
+                    machine,
+                    services: vec![nginx.clone()],
+                    within_s: cx.spec.limits.stop_s,
+                });
+            }
+            // Redis first: the register and DNS end themselves when it is not there at their start.
+            let meant = |name: &String| before.get(name).is_some_and(|found| found.runs);
+            let alone = |name: &String, wanted: bool| wanted.then(|| name.clone());
+            for services in [
+                Vec::from_iter(alone(redis, meant(redis) && !runs(redis))),
+                behind,
+                Vec::from_iter(alone(nginx, anew || (meant(nginx) && !runs(nginx)))),
+            ] {
                 if !services.is_empty() {
                     effects.push(Effect::Start { machine, services });
                 }

@@ -419,14 +419,15 @@ impl State {
 
     fn put_back(&mut self, machine: Machine, path: &str, aside: &str) -> Result<(), Stop> {
         let gone = format!("{path}.regmig-gone");
+        let host = self.host_mut(machine);
+        host.unlinked(&gone);
+        host.disk.remove_tree(&gone);
         if !self.host(machine).disk.folders.contains_key(aside) {
             return Ok(());
         }
         if self.host(machine).disk.folders.contains_key(path) {
             self.beat()?;
-            let host = self.host_mut(machine);
-            host.disk.remove_tree(&gone);
-            host.renamed(path, &gone);
+            self.host_mut(machine).renamed(path, &gone);
         }
         self.beat()?;
         self.host_mut(machine).renamed(aside, path);

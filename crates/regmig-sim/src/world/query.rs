@@ -68,10 +68,12 @@ impl State {
         self.look(query)
     }
 
-    /// Waits for scripts that were sent before and are still at work, and a moment for what goes to Docker and Redis.
+    /// Waits for scripts and programs that were started before and are still at work, and a moment for what goes to
+    /// Docker and Redis.
     fn settle(&mut self, machine: Machine) {
         let at_work = |late: &&super::state::Late| {
-            !late.overtaken && super::touched(&late.effect).contains(&machine)
+            let touched = super::touched(&late.effect);
+            !late.overtaken && (touched.contains(&machine) || touched.is_empty())
         };
         let end = self
             .late

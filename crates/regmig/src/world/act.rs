@@ -7,7 +7,7 @@ use regmig_core::effect::{Answer, Effect};
 use regmig_core::port::{Act, Fut, PortError};
 use regmig_docker::RestartPolicy;
 use regmig_redis::Write;
-use regmig_ssh::{Command, FileWrite};
+use regmig_ssh::FileWrite;
 
 use super::World;
 use super::site::Site;
@@ -207,9 +207,7 @@ impl World {
             Effect::RemoveContainer { machine, name } => {
                 self.site(*machine).remove_container(name).await?
             }
-            Effect::Run { command } => {
-                run(command, Duration::from_secs(spec.limits.command_s)).await?
-            }
+            Effect::Run { command } => self.run_program(command).await?,
         }
         Ok(Answer::Nothing)
     }
@@ -314,30 +312,4 @@ sync -f "$path""#;
             .await
             .map(|_| ())
     }
-}
-
-/// Runs a program of the operator's here.
-async fn run(command: &[String], limit: Duration) -> Result<(), PortError> {
-    let what = format!("running {}", command.join(" "));
-    let host = regmig_ssh::Host::new(
-        regmig_ssh::HostSpec {
-            label: "this machine".to_owned(),
-            transport: regmig_ssh::Transport::Local,
-            sudo: false,
-        },
-        regmig_ssh::Limits::default(),
-    );
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(PortError::Refused {
-            what: "running a command without a program".to_owned(),
-            source: None,
-        });
-    };
-    let command = Command::new(program)
-        .args(arguments.iter().cloned())
-        .time_limit(limit);
-    host.exec(&command)
-        .await?
-        .success_or_refused(what)
-        .map(|_| ())
 }

@@ -7,6 +7,7 @@ mod host;
 pub(crate) mod lease;
 mod names;
 mod observe;
+mod program;
 pub(crate) mod progress;
 mod public;
 mod rsync;
@@ -15,6 +16,7 @@ mod settled;
 mod site;
 mod tunnel;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use regmig_core::machine::Machine;
@@ -35,6 +37,8 @@ pub(crate) struct World {
     trust: TlsTrust,
     trust_pem: String,
     progress: Arc<dyn Progress>,
+    /// Locked while a program of the operator's runs.
+    program_lock: PathBuf,
     lease: Mutex<Option<lease::Held>>,
 }
 
@@ -48,6 +52,7 @@ impl World {
         spec: Spec,
         password: Option<SecretString>,
         progress: Arc<dyn Progress>,
+        program_lock: PathBuf,
     ) -> Result<Self, PortError> {
         let what = format!("reading {}", spec.proxy.trust.display());
         let pem =
@@ -64,6 +69,7 @@ impl World {
             trust,
             trust_pem,
             progress,
+            program_lock,
             lease: Mutex::new(None),
         })
     }

@@ -110,6 +110,7 @@ impl World {
             Query::Trust => Answer::Text(Some(self.trust_pem.clone())),
             Query::SshInRedisImage => Answer::Text(self.ssh_in_redis().await?),
             Query::Settled { machine, since_ms } => {
+                self.programs_ended().await?;
                 self.site(*machine).settled(*since_ms).await?;
                 Answer::Nothing
             }
