@@ -3,7 +3,6 @@
 //! Every test prints its seed; `REGMIG_TEST_SEED` gives another. `REGMIG_TEST_LONG=1` tries more states.
 
 mod drift;
-mod edges;
 mod failback;
 mod folders;
 mod forward;

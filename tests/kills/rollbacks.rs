@@ -34,7 +34,7 @@ fn states() -> Vec<&'static str> {
             "drained",
         ]
     } else {
-        vec!["linked", "synced", "proxy", "verified"]
+        vec!["linked", "synced", "proxy"]
     }
 }
 

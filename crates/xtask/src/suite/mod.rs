@@ -152,19 +152,12 @@ fn hermetic(done: &mut Done) -> Result<(), SuiteError> {
     done.command("format", &format)?;
     let lints = cargo("clippy")
         .args(["--workspace", "--all-targets"])
-        .args(["--features".to_owned(), format!("{PACKAGE}/{FEATURE}")])
-        .args(["--", "-D", "warnings"]);
-    let with_points = cargo("clippy")
         .args([
-            "--package",
-            "regmig",
-            "--all-targets",
-            "--features",
-            "failpoints",
+            "--features".to_owned(),
+            format!("{PACKAGE}/{FEATURE},regmig/failpoints"),
         ])
         .args(["--", "-D", "warnings"]);
     done.command("lints", &lints)?;
-    done.command("lints of the failpoints", &with_points)?;
     let docs = Program::new("env")
         .args(["RUSTDOCFLAGS=-D warnings"])
         .args(cargo("doc").words())
