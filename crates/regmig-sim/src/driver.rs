@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::fault::{Fault, Point};
 use crate::planted::Slip;
 use crate::schedule::{Goal, Schedule, Then};
+use crate::world::scene::Scene;
 use crate::world::{Done, Left, World};
 
 /// How often an operator types `resume` before trying something else. Every fault has ended by then.
@@ -202,6 +203,33 @@ pub(crate) fn run(made: &Made, schedule: &Schedule, traced: bool) -> Run {
         goes_on: false,
     };
     runner.finish(schedule, &before).0
+}
+
+/// The world in which a schedule ends; the one in which it would begin where there is none.
+pub(crate) fn end(
+    made: &Made,
+    schedule: Option<&Schedule>,
+) -> Result<crate::world::state::State, String> {
+    let scene = schedule.map_or(Scene::Fresh, |schedule| schedule.scene);
+    let state = scene.state(&made.spec);
+    let Some(schedule) = schedule else {
+        return Ok(state);
+    };
+    let before = Left::of(&state);
+    let mut runner = Runner {
+        made,
+        world: World::new(state, schedule.faults.clone(), false),
+        records: Vec::new(),
+        checkpoints: None,
+        left: 0,
+        goes_on: false,
+    };
+    let no_way = runner.walk(schedule, &before, &mut Vec::new());
+    let state = runner.world.inner().state.clone();
+    if no_way || !state.violations.is_empty() {
+        return Err(format!("{schedule}: {}", state.violations.join("; ")));
+    }
+    Ok(state)
 }
 
 /// Runs a schedule without faults and marks the points from which others can go on.

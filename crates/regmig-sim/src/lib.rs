@@ -8,11 +8,13 @@ mod command;
 mod driver;
 mod explore;
 mod fault;
+mod observed;
 mod planted;
 mod schedule;
 mod world;
 
 pub use command::{Cli, run};
+pub use observed::{EDITED, OWN, Observed, compared, observe};
 
 #[cfg(test)]
 mod tests;

@@ -302,7 +302,7 @@ pub(crate) fn spec() -> Spec {
         tunnel: TunnelSpec {
             image: None,
             name: "regmig-tunnel".to_owned(),
-            port: 6380,
+            port: 4567,
             dest_ssh_port: 22,
             source_ssh_port: 22,
             key: KeyKind::Ed25519,

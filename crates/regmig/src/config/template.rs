@@ -54,8 +54,8 @@ pub(super) fn template(profile: Profile) -> String {
 ///
 /// # Errors
 ///
-/// [`InitError::Exists`] if there is something at `path`, which is left alone;
-/// [`InitError::Unwritable`] if the system refuses.
+/// An `Exists` if there is something at `path`, which is left alone;
+/// an `Unwritable` if the system refuses.
 pub fn init(path: &Path, profile: Profile) -> Result<(), InitError> {
     let unwritable = |source| InitError::Unwritable {
         path: path.to_path_buf(),
