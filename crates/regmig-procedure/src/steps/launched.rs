@@ -199,6 +199,21 @@ fn undo_aside<'a>(cx: &'a Cx<'a>, before: &'a Value) -> Fut<'a, Result<Vec<Effec
                 .any(|container| container.runs() || container.restart != "no")
         {
             effects.extend(down(cx, &now.keys().cloned().collect::<Vec<_>>()));
+        } else {
+            // A reboot has Docker start what is stopped and restarts always.
+            let found_down = |name: &String| before.services.get(name).is_some_and(|it| !it.runs);
+            let services: Vec<String> = now
+                .iter()
+                .filter(|(name, container)| container.runs() && found_down(name))
+                .map(|(name, _)| name.clone())
+                .collect();
+            if !services.is_empty() {
+                effects.push(Effect::Stop {
+                    machine,
+                    services,
+                    within_s: cx.spec.limits.stop_s,
+                });
+            }
         }
         // A start command that lost its regmig may have made networks and no container yet.
         if before.services.is_empty() && (to_move || !now.is_empty()) {
