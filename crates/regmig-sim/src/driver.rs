@@ -190,19 +190,22 @@ struct Runner<'m> {
     goes_on: bool,
 }
 
-/// Whether what is left is what a reboot of dest alone would have left: Docker then starts what was stopped and restarts
-/// always, with or without regmig.
-fn as_rebooted(made: &Made, scene: Scene, left: &Left) -> bool {
-    if scene != Scene::Stopped {
+/// Whether what is left is what a reboot alone would have left: Docker then starts what was stopped and restarts
+/// always, with or without regmig, and Redis writes its files.
+fn as_rebooted(made: &Made, schedule: &Schedule, before: &Left, left: &Left) -> bool {
+    let reboots = |(_, fault): &(Point, Fault)| fault.to_string().contains("reboot");
+    if schedule.scene != Scene::Stopped || !schedule.faults.iter().any(reboots) {
         return false;
     }
-    let mut state = scene.state(&made.spec);
+    let mut state = schedule.scene.state(&made.spec);
     state.reboot(Machine::Dest);
     state.pass(60_000);
-    // When Redis wrote its files depends on when that was.
     let files = made.spec.data(Machine::Dest);
-    let differences = Left::of(&state).differences(left);
-    differences.iter().all(|words| words.contains(&files))
+    let in_files = |was: &Left| {
+        let differences = was.differences(left);
+        differences.iter().all(|words| words.contains(&files))
+    };
+    in_files(before) || in_files(&Left::of(&state))
 }
 
 /// Runs a schedule to its end.
@@ -343,14 +346,14 @@ impl Runner<'_> {
             self.goes_on = false;
             let words = match ended {
                 Ended::Reached(state) if goal == Goal::To(state) => {
-                    self.rests(state, before, schedule.scene, false);
+                    self.rests(state, before, schedule, false);
                     goals.pop_front();
                     resumes = 0;
                     self.count(reached);
                     continue;
                 }
                 Ended::RolledBack(state) => {
-                    self.rests(state, before, schedule.scene, true);
+                    self.rests(state, before, schedule, true);
                     if goal == Goal::Back(state) {
                         goals.pop_front();
                         self.count(reached);
@@ -547,7 +550,7 @@ impl Runner<'_> {
     }
 
     /// What must hold where the migration rests.
-    fn rests(&mut self, state: State, before: &Left, scene: Scene, back: bool) {
+    fn rests(&mut self, state: State, before: &Left, schedule: &Schedule, back: bool) {
         {
             let mut inner = self.world.inner();
             let world = &mut inner.state;
@@ -583,7 +586,7 @@ impl Runner<'_> {
             if back && state == State::Start {
                 let left = Left::of(world);
                 let differences = before.differences(&left);
-                if !differences.is_empty() && !as_rebooted(self.made, scene, &left) {
+                if !differences.is_empty() && !as_rebooted(self.made, schedule, before, &left) {
                     for words in differences {
                         world.violation(format!("after the rollback to start, {words}"));
                     }
