@@ -314,11 +314,6 @@ impl Cursor {
         self.steps.is_empty() && self.direction == Direction::Forward
     }
 
-    /// Whether an undo has begun that has not ended.
-    pub fn is_undoing(&self) -> bool {
-        self.steps.values().any(|step| step.undoing)
-    }
-
     /// How many rollbacks have ended; names that must not be reused after one carry it.
     pub fn rollbacks(&self) -> u32 {
         self.rollbacks

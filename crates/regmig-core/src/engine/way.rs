@@ -82,7 +82,12 @@ pub fn way_back<'s, X>(
         .collect();
     // Where dest serves in the end, it keeps what it has accepted. Anywhere else it stays shut.
     let serves = to.writes() == Some(Machine::Dest);
-    if serves && to == state && !reopened.is_empty() && touched.is_empty() && !cursor.is_undoing() {
+    let half_undone =
+        |step: &Step<X>| step.enters <= to && cursor.step(step.id).is_some_and(|it| it.undoing);
+    if procedure.steps.iter().any(half_undone) {
+        return Err(NoWay::NotBefore { from: state, to }.into());
+    }
+    if serves && to == state && !reopened.is_empty() && touched.is_empty() {
         // Nothing is undone yet: dest can simply serve again.
         let edges = Vec::new();
         let legs = reopened;
@@ -107,9 +112,7 @@ pub fn way_back<'s, X>(
         // under way has passed the states whose steps are undone already.
         Vec::new()
     };
-    let half_undone =
-        |step: &Step<X>| step.enters <= to && cursor.step(step.id).is_some_and(|it| it.undoing);
-    if edges.is_empty() && to > state || procedure.steps.iter().any(half_undone) {
+    if edges.is_empty() && to > state {
         return Err(NoWay::NotBefore { from: state, to }.into());
     }
 
