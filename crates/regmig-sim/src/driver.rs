@@ -193,8 +193,7 @@ struct Runner<'m> {
 /// Whether what is left is what a reboot alone would have left: Docker then starts what was stopped and restarts
 /// always, with or without regmig, and Redis writes its files.
 fn as_rebooted(made: &Made, schedule: &Schedule, before: &Left, left: &Left) -> bool {
-    let reboots = |(_, fault): &(Point, Fault)| fault.to_string().contains("reboot");
-    if schedule.scene != Scene::Stopped || !schedule.faults.iter().any(reboots) {
+    if schedule.scene != Scene::Stopped || !schedule.faults.iter().any(|(_, it)| it.reboots()) {
         return false;
     }
     let mut state = schedule.scene.state(&made.spec);

@@ -57,6 +57,16 @@ pub(crate) enum Fault {
     LateKilled(u32),
 }
 
+impl Fault {
+    /// Whether a machine is rebooted by it.
+    pub(crate) fn reboots(&self) -> bool {
+        matches!(
+            self,
+            Self::RebootBefore(_) | Self::RebootAfter(_) | Self::Half(_, Cut::Rebooted)
+        )
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
