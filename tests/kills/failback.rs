@@ -26,6 +26,7 @@ const STATES: [&str; 12] = [
 fn pairs() -> Vec<(&'static str, &'static str)> {
     if env::var_os("REGMIG_TEST_LONG").is_none() {
         return vec![
+            ("linked", "backup"),
             ("synced", "cold"),
             ("replica", "proxy"),
             ("verified", "replica"),

@@ -13,12 +13,13 @@ use super::World;
 use super::progress::Meter;
 use crate::rsync_output::Line;
 
-/// Runs alone: a pass whose connection was lost may still be under way.
+/// Runs alone: a pass whose connection was lost may still be under way. The lock is on the folder itself, since a file
+/// for it would stay behind where a rollback leaves the folder.
 /// The options are those of the published procedure, with numeric owners since
 /// the machines may number users differently.
 const RSYNC: &str = r#"set -eu
 work=$1 port=$2 from=$3 to=$4; shift 4
-exec flock -w 60 "$work/rsync.lock" rsync --archive --copy-links --compress --delete --numeric-ids "$@" \
+exec flock -w 60 "$work" rsync --archive --copy-links --compress --delete --numeric-ids "$@" \
   -e "ssh -p $port -i $work/pull_key -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$work/known_hosts" \
   "$from" "$to""#;
 
