@@ -17,41 +17,14 @@ use crate::step::{Patience, Probe, Step, StepError, Undo, UndoFn};
 /// How often an undo is planned before it has failed for good.
 const UNDO_ROUNDS: u32 = 3;
 
-/// Which failbacks can be had now, or why not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ready {
-    /// Through replication.
-    pub replication: Result<(), String>,
-    /// Through copy.
-    pub copy: Result<(), String>,
-}
-
-impl Ready {
-    /// Whether one of them can be had now.
-    ///
-    /// # Errors
-    ///
-    /// Why not.
-    pub fn get(&self, by: Failback) -> Result<(), String> {
-        match by {
-            Failback::Replication => self.replication.clone(),
-            Failback::Copy => self.copy.clone(),
-        }
-    }
-}
-
 impl<'e, X: Sync> Engine<'e, X> {
-    /// Asks the machines which failbacks can be had now.
-    pub async fn ready(&self) -> Ready {
-        let ask = async |by| match self.ask(self.procedure.homeward(by).ready).await {
+    /// Asks the machines whether a failback can be had now, or why not.
+    async fn ready(&self, by: Failback) -> Result<(), String> {
+        match self.ask(self.procedure.homeward(by).ready).await {
             Ok(Probe::Holds(_)) => Ok(()),
             Ok(Probe::Absent(missing)) => Err(missing),
             Ok(Probe::Conflict(refusal)) => Err(refusal.to_string()),
             Err(error) => Err(error.chain().join(": ")),
-        };
-        Ready {
-            replication: ask(Failback::Replication).await,
-            copy: ask(Failback::Copy).await,
         }
     }
 
@@ -62,11 +35,21 @@ impl<'e, X: Sync> Engine<'e, X> {
     /// [`EngineError::NoWay`] or [`EngineError::Never`] where there is none.
     pub async fn plan_back(&self, to: State) -> Result<WayBack<'e, X>, EngineError> {
         let hoped = way_back(self.procedure, &self.cursor, to, |_| Ok(()))?;
-        if hoped.failback().is_none() || is_home(self.procedure, &self.cursor) {
+        let Some(cheapest) = hoped.failback() else {
+            return Ok(hoped);
+        };
+        if is_home(self.procedure, &self.cursor) {
             return Ok(hoped);
         }
-        let ready = self.ready().await;
-        way_back(self.procedure, &self.cursor, to, |by| ready.get(by))
+        let replication = self.ready(Failback::Replication).await;
+        let copy = self.ready(Failback::Copy).await;
+        let ready = |by| match by {
+            Failback::Replication => replication.clone(),
+            Failback::Copy => copy.clone(),
+        };
+        let mut way = way_back(self.procedure, &self.cursor, to, ready)?;
+        way.ruled_out = ready(cheapest).err().map(|reason| (cheapest, reason));
+        Ok(way)
     }
 
     /// Returns to `to`; goes on with a rollback that was begun before, or gives it another target.

@@ -17,7 +17,6 @@ use crate::step::{Cx, Probe, ProbeFn, Procedure, Refusal, Step, StepError};
 /// How often something that did not happen is tried again.
 const TRIES: u32 = 4;
 
-pub use back::Ready;
 pub use way::{Leg, WayBack, way_back};
 
 /// What the engine asks of whoever runs it.

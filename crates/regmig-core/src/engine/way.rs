@@ -33,6 +33,8 @@ pub struct WayBack<'s, X: 'static> {
     pub edges: Vec<Edge>,
     /// What to do, in order.
     pub legs: Vec<Leg<'s, X>>,
+    /// Why writes cannot come home by the cheapest failback now, where they take another.
+    pub ruled_out: Option<(Failback, String)>,
 }
 
 impl<X> WayBack<'_, X> {
@@ -89,9 +91,11 @@ pub fn way_back<'s, X>(
     }
     if serves && to == state && !reopened.is_empty() && touched.is_empty() {
         // Nothing is undone yet: dest can simply serve again.
-        let edges = Vec::new();
-        let legs = reopened;
-        return Ok(WayBack { edges, legs });
+        return Ok(WayBack {
+            edges: Vec::new(),
+            legs: reopened,
+            ruled_out: None,
+        });
     }
 
     // A state that opens dest counts as entered as soon as that step has been started.
@@ -131,7 +135,11 @@ pub fn way_back<'s, X>(
             .filter(|step| step.enters <= edge.from && step.enters > edge.to);
         legs.extend(left.map(|step| Leg::Undo(*step)));
     }
-    Ok(WayBack { edges, legs })
+    Ok(WayBack {
+        edges,
+        legs,
+        ruled_out: None,
+    })
 }
 
 /// Steps on the way home that have been started, newest first.

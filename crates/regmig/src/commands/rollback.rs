@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use regmig_core::cursor::Direction;
-use regmig_core::edge::{Failback, Way};
+use regmig_core::edge::Way;
 use regmig_core::engine::{Leg, WayBack};
 use regmig_core::state::State;
 use regmig_core::step::{Step, Undo};
@@ -33,18 +33,12 @@ pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<C
     let cursor = session.cursor.clone();
     let engine = session.engine();
     let way = engine.plan_back(to).await?;
-    let ruled_out = match way.failback() {
-        Some(Failback::Copy) if from >= State::Replica => engine.ready().await.replication.err(),
-        _ => None,
-    };
     render::say(&format!("Back from `{from}` to `{to}`:"));
     for line in described(&way) {
         render::say(&line);
     }
-    if let Some(reason) = ruled_out {
-        render::say(&format!(
-            "Failback through replication is ruled out: {reason}."
-        ));
+    if let Some((by, reason)) = &way.ruled_out {
+        render::say(&format!("Failback through {by} is ruled out: {reason}."));
     }
     let cost = Cost::of(&cursor, leaves(&way, from), to, way.failback());
     render::say(&format!("Cost: {}.", cost.words()));
