@@ -344,16 +344,35 @@ impl Cursor {
         self.last_ms
     }
 
+    /// How many steps are behind, given all of them in order.
+    ///
+    /// Steps are taken in order: whatever stands before one that is known has been passed, though the journal may not
+    /// name it, since the regmig that began the migration had no such step.
+    pub fn passed<'a>(&self, steps: impl IntoIterator<Item = &'a str>) -> usize {
+        let mut passed = 0;
+        for (index, id) in steps.into_iter().enumerate() {
+            if let Some(step) = self.step(id) {
+                passed = index + usize::from(step.reached.is_some());
+            }
+        }
+        passed
+    }
+
     /// The state in which the migration rests, or which it left last, given all steps in order.
-    pub fn state<'a>(&self, steps: impl IntoIterator<Item = (&'a str, State)>) -> State {
+    pub fn state<'a>(
+        &self,
+        steps: impl IntoIterator<Item = (&'a str, State), IntoIter: Clone>,
+    ) -> State {
+        let steps = steps.into_iter();
+        let passed = self.passed(steps.clone().map(|(id, _)| id));
         let mut entered = State::Start;
         let mut entering = State::Start;
-        for (id, enters) in steps {
+        for (index, (_, enters)) in steps.enumerate() {
             if enters != entering {
                 entered = entering;
                 entering = enters;
             }
-            if !self.is_reached(id) {
+            if index >= passed {
                 return entered;
             }
         }
@@ -526,5 +545,26 @@ mod tests {
             at(vec![begun(), reached("a"), reached("b"), reached("c")]),
             State::Backup
         );
+    }
+
+    #[test]
+    fn steps_that_the_journal_does_not_name_are_behind_where_a_later_one_is_known() {
+        let steps = [
+            ("new", State::Launched),
+            ("a", State::Launched),
+            ("newer", State::Backup),
+            ("b", State::Backup),
+        ];
+        let at = |events| {
+            let cursor = fold(events).unwrap();
+            (cursor.passed(steps.map(|(id, _)| id)), cursor.state(steps))
+        };
+        assert_eq!(at(vec![begun()]), (0, State::Start));
+        assert_eq!(at(vec![begun(), reached("a")]), (2, State::Launched));
+        // What has been started is not behind.
+        let started_b = vec![begun(), reached("a"), started("b", 1)];
+        assert_eq!(at(started_b), (3, State::Launched));
+        let reached_b = vec![begun(), reached("a"), reached("b")];
+        assert_eq!(at(reached_b), (4, State::Backup));
     }
 }

@@ -222,7 +222,7 @@ impl<X> Procedure<X> {
     }
 
     /// Every step forward with the state that it belongs to.
-    pub fn order(&self) -> impl Iterator<Item = (&'static str, State)> + use<X> {
+    pub fn order(&self) -> impl Iterator<Item = (&'static str, State)> + Clone + use<X> {
         self.steps.iter().map(|step| (step.id, step.enters))
     }
 }

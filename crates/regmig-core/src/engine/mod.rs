@@ -149,15 +149,9 @@ impl<X: Sync> Engine<'_, X> {
         if let Direction::Back(to) = self.cursor.direction() {
             return Err(EngineError::RollingBack { to });
         }
-        for step in self
-            .procedure
-            .steps
-            .iter()
-            .filter(|step| step.enters <= until)
-        {
-            if self.cursor.is_reached(step.id) {
-                continue;
-            }
+        let ids = self.procedure.steps.iter().map(|step| step.id);
+        let ahead = self.procedure.steps.iter().skip(self.cursor.passed(ids));
+        for step in ahead.filter(|step| step.enters <= until) {
             let state = self.state();
             if self.is_safe_point() && self.operator.wants_stop() {
                 return Ok(Outcome::Stopped(state));
@@ -195,12 +189,9 @@ impl<X: Sync> Engine<'_, X> {
         if self.procedure.steps.iter().any(on_its_way) {
             return Ok(drifted);
         }
-        for step in self
-            .procedure
-            .steps
-            .iter()
-            .filter(|step| step.enters == state && step.stays)
-        {
+        let promised =
+            |step: &&Step<X>| step.enters == state && step.stays && self.cursor.is_reached(step.id);
+        for step in self.procedure.steps.iter().filter(promised) {
             match self.probe(step).await? {
                 Probe::Holds(_) => {}
                 Probe::Conflict(refusal) => drifted.push((step.id, *refusal)),

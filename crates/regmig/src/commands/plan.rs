@@ -30,7 +30,9 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
         past: &cursor,
     };
     let mut state = None;
-    for step in procedure::steps(spec.strategy) {
+    let steps = procedure::steps(spec.strategy);
+    let passed = cursor.passed(steps.iter().map(|step| step.id));
+    for (index, step) in steps.iter().enumerate() {
         if state != Some(step.enters) {
             state = Some(step.enters);
             let writes = step
@@ -42,11 +44,7 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
                 step.enters
             ));
         }
-        let done = if cursor.is_reached(step.id) {
-            " [done]"
-        } else {
-            ""
-        };
+        let done = if index < passed { " [done]" } else { "" };
         render::say(&format!("{}: {}{done}", step.id, step.title));
         if !done.is_empty() {
             continue;
