@@ -21,7 +21,7 @@ use crate::trust::TlsTrust;
 
 /// The longest head of an answer that is read, in bytes: eight times what nginx sends at most
 /// by default.
-const HEAD_LIMIT: usize = 64 * 1024;
+pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Sends one request on a stream and reads the whole answer, within `limits.total`.
 ///
@@ -104,7 +104,7 @@ pub(crate) async fn on_stream<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let message = message(request)?;
+    let message = message(request, Afterwards::Close)?;
     match tls {
         None => in_the_clear(stream, message, body_limit, progress).await,
         Some(tls) => {
@@ -119,7 +119,17 @@ where
     }
 }
 
-fn message(request: &Request) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
+/// What the server is to do with the connection after its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    Close,
+    Keep,
+}
+
+pub(crate) fn message(
+    request: &Request,
+    afterwards: Afterwards,
+) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
     let method = match request.method {
         Method::Get => hyper::Method::GET,
         Method::Post => hyper::Method::POST,
@@ -127,8 +137,10 @@ fn message(request: &Request) -> Result<hyper::Request<Full<Bytes>>, HttpError> 
     let mut builder = hyper::Request::builder()
         .method(method)
         .uri(&request.path)
-        .header(HOST, &request.host)
-        .header(CONNECTION, "close");
+        .header(HOST, &request.host);
+    if afterwards == Afterwards::Close {
+        builder = builder.header(CONNECTION, "close");
+    }
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
@@ -177,7 +189,7 @@ where
     exchange.await
 }
 
-async fn read(
+pub(crate) async fn read(
     answer: hyper::Response<Incoming>,
     limit: usize,
     progress: &Progress,

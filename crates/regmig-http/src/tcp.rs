@@ -42,7 +42,7 @@ pub async fn peer_fingerprint_over_tcp(
     peer_fingerprint(stream, server_name, limits.total).await
 }
 
-async fn connect(address: SocketAddr, limit: Duration) -> Result<TcpStream, HttpError> {
+pub(crate) async fn connect(address: SocketAddr, limit: Duration) -> Result<TcpStream, HttpError> {
     let stream = match tokio::time::timeout(limit, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(source)) => return Err(HttpError::Connect { address, source }),

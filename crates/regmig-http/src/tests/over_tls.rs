@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::server::{Authority, Identity, Script, serve};
 use crate::{
-    Fingerprint, HttpError, Limits, Request, Response, Stage, Tls, TlsError, TlsTrust,
-    peer_fingerprint_over_tcp, request_over_tcp,
+    Fingerprint, HttpError, KeptConnection, Limits, Request, Response, Stage, Tls, TlsError,
+    TlsTrust, peer_fingerprint_over_tcp, request_over_tcp,
 };
 use tokio::net::TcpListener;
 
@@ -258,4 +258,30 @@ async fn a_server_without_tls_or_without_a_listener_received_nothing() {
     };
     assert_eq!(*address, gone);
     assert!(!is_sent(result));
+}
+
+#[tokio::test]
+async fn a_kept_connection_carries_requests_until_the_server_closes_it() {
+    let authority = Authority::new();
+    let identity = authority.issue(NAME, YEARS);
+    let address = serve(&identity, Script::EchoTwice).await;
+    let trust = TlsTrust::from_ca_pem(authority.pem().as_bytes()).unwrap();
+    let tls = Tls {
+        trust: &trust,
+        server_name: NAME,
+    };
+    let limits = limits(5000);
+    let mut kept = KeptConnection::open(address, Some(tls), &limits)
+        .await
+        .unwrap();
+    for path in ["/one", "/two"] {
+        let request = Request::get(NAME, path);
+        let response = kept.request(&request, &limits).await.unwrap();
+        let said = String::from_utf8(response.body.to_vec()).unwrap();
+        assert!(said.starts_with(&format!("GET {path} ")), "{said}");
+        assert!(!said.contains("close"), "{said}");
+    }
+    let third = kept.request(&Request::get(NAME, "/three"), &limits).await;
+    assert!(is_sent(third));
+    assert!(!kept.is_open());
 }

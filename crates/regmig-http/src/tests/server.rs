@@ -59,6 +59,8 @@ pub(super) enum Script {
     Answer(&'static [u8]),
     /// Reads the request and says it back as the body of a 200.
     Echo,
+    /// Says back one request and one more on the same connection, which it closes then.
+    EchoTwice,
     /// Reads the request and closes without a word.
     Hang,
     /// Reads the request and stays silent.
@@ -112,18 +114,26 @@ pub(super) async fn play<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, scrip
         Script::Answer(bytes) => {
             let _ = stream.write_all(bytes).await;
         }
-        Script::Echo => {
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
-                request.len()
-            );
-            let _ = stream.write_all(head.as_bytes()).await;
-            let _ = stream.write_all(&request).await;
+        Script::Echo => echo(&mut stream, &request).await,
+        Script::EchoTwice => {
+            echo(&mut stream, &request).await;
+            if let Some(request) = read_request(&mut stream).await {
+                echo(&mut stream, &request).await;
+            }
         }
         Script::Silent => tokio::time::sleep(Duration::from_secs(60)).await,
         Script::Hang | Script::NoHandshake | Script::NotTls => {}
     }
     let _ = stream.shutdown().await;
+}
+
+async fn echo<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+        request.len()
+    );
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(request).await;
 }
 
 async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Vec<u8>> {
