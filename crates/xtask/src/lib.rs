@@ -4,6 +4,8 @@
 //! A library beside the binary, so that the demo and the tests call the lab as
 //! functions.
 
+pub mod bench;
+pub mod clients;
 pub mod clock;
 pub mod demo;
 pub mod deps;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use xtask::say::say;
 
+mod bench_command;
 mod demo_command;
 mod docs_command;
 mod fuzz;
@@ -26,6 +27,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// What a cutover costs clients: the published procedure, regmig, and no migration, in turn
+    Bench(bench_command::BenchArgs),
     /// Make the generated pages of docs/ anew, or check them
     Docs(docs_command::DocsArgs),
     /// The main job: a register moves between two machines while clients use it
@@ -44,6 +47,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Bench(args) => bench_command::run(args),
         Command::Docs(args) => docs_command::run(&args),
         Command::Demo(args) => demo_command::run(args),
         Command::Fuzz(args) => fuzz::run(&args),

@@ -48,6 +48,26 @@ pub fn build_programs() -> Result<(), ProgramError> {
     build().done()
 }
 
+/// Builds [`PROGRAMS`] as they are given to operators, silently. For measurements.
+///
+/// # Errors
+///
+/// When the compiler refuses; the error quotes the end of what it said.
+pub fn build_optimised() -> Result<(), ProgramError> {
+    build().args(["--release"]).done()
+}
+
+/// Where a program is that was built with optimisations: beside the folder of this one.
+///
+/// # Errors
+///
+/// When the system does not tell where this program is.
+pub fn optimised_program(name: &str) -> io::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let beside = here.parent().and_then(Path::parent);
+    Ok(beside.unwrap_or(&here).join("release").join(name))
+}
+
 /// Where a program of this workspace is: beside this one.
 ///
 /// # Errors

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
+use crate::clients::ClientsError;
 use crate::lab::LabError;
 use crate::operator::OperatorError;
 use crate::program::ProgramError;
@@ -44,25 +44,9 @@ pub enum DemoError {
         /// What the parser said.
         source: serde_json::Error,
     },
-    /// The clients could not be started or followed.
-    #[error("cannot follow regmig-traffic")]
-    Traffic(#[source] io::Error),
-    /// The clients ended before they were told to.
-    #[error("regmig-traffic ended by itself with {status}: {said}")]
-    TrafficEnded {
-        /// How.
-        status: ExitStatus,
-        /// What it said.
-        said: String,
-    },
-    /// The register acknowledges nothing.
-    #[error("no write was acknowledged within {seconds} s; see {}", log.display())]
-    NoAcknowledgement {
-        /// How long was waited.
-        seconds: u64,
-        /// What the clients saw.
-        log: PathBuf,
-    },
+    /// The clients could not do what they are there for.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
     /// What was shown is not what should have been.
     #[error("found {found}; expected {expected}")]
     Verdict {

@@ -6,7 +6,6 @@
 mod error;
 mod report;
 mod timing;
-mod traffic;
 
 use std::fs;
 use std::io;
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 use regmig_core::journal::Record;
 use serde_json::Value;
 
+use crate::clients::{self, Clients, Pace};
 use crate::clock::{millis, now_ms};
 use crate::lab::{self, Lab, LabConfig};
 use crate::operator;
@@ -25,17 +25,13 @@ use crate::workspace;
 
 pub use error::DemoError;
 pub use report::{Report, Stage};
-pub use timing::StepTime;
-use traffic::Traffic;
+pub use timing::{StepTime, steps as step_times};
 
 /// How long source must have served nobody before it is retired; a day in earnest.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// How long clients are there before the migration begins, and after it.
 const CALM: Duration = Duration::from_secs(5);
-
-/// How long the first acknowledgement may take: source is known to serve by then.
-const FIRST_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a demo is made of.
 #[derive(Debug, Clone)]
@@ -65,7 +61,8 @@ impl Demo {
         let config = operator::lay_out(&lab, &folder, QUIET)?;
         let migration = Migration { config };
 
-        let mut traffic = Traffic::start(&lab, &folder, self.rate)?;
+        let program = workspace::program("regmig-traffic").map_err(DemoError::Here)?;
+        let mut traffic = Clients::start(&program, &lab, &folder, Pace::Rate(self.rate))?;
         title(format_args!(
             "Clients register {} users a second at {}, and ask for them by HTTPS and DNS",
             self.rate, lab.source.address
@@ -86,7 +83,7 @@ impl Demo {
             asked.address
         ));
         let begun = Instant::now();
-        let figures = traffic::judge(&lab, &folder, name, asked)?;
+        let figures = clients::judge(&program, &lab, &folder, name, asked)?;
         stages.push(stage("audit of every acknowledged write", begun));
         if !self.keep && reached == Report::END {
             let begun = Instant::now();
@@ -139,19 +136,11 @@ impl Demo {
     fn under_traffic(
         &self,
         migration: &Migration,
-        traffic: &mut Traffic,
+        traffic: &mut Clients,
         stages: &mut Vec<Stage>,
     ) -> Result<Vec<Run>, DemoError> {
         let begun = Instant::now();
-        while traffic.acknowledged()? == 0 || begun.elapsed() < CALM {
-            if begun.elapsed() > FIRST_LIMIT {
-                return Err(DemoError::NoAcknowledgement {
-                    seconds: FIRST_LIMIT.as_secs(),
-                    log: self.folder().join("traffic.log"),
-                });
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        traffic.calm(CALM)?;
         stages.push(stage("clients before the migration", begun));
         let mut runs = Vec::new();
         for (verb, until) in [("run", "verified"), ("resume", Report::END)] {

@@ -24,7 +24,7 @@ pub struct StepTime {
 ///
 /// A step begins where the one before it ended, so that looking at the machines before the first effect counts as well; or,
 /// where regmig was not running then, when it was started: `started_ms` has those times.
-pub(super) fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
+pub fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
     let mut steps: Vec<StepTime> = Vec::new();
     let mut begun: Option<(&str, i64)> = None;
     let mut before_ms = i64::MIN;

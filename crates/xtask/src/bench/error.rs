@@ -1,0 +1,77 @@
+//! Why a benchmark could not be carried through.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::clients::ClientsError;
+use crate::lab::LabError;
+use crate::operator::OperatorError;
+use crate::program::ProgramError;
+
+/// Why a benchmark could not be carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The lab is not there.
+    #[error("the lab cannot be had")]
+    Lab(#[from] LabError),
+    /// The operator's files could not be written.
+    #[error("the operator's files cannot be made")]
+    Operator(#[from] OperatorError),
+    /// regmig and regmig-traffic could not be built.
+    #[error("regmig and regmig-traffic cannot be built")]
+    Build(#[source] ProgramError),
+    /// A procedure could not be carried out.
+    #[error("a program of the benchmark failed")]
+    Program(#[from] ProgramError),
+    /// The clients could not do what they are there for.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
+    /// The system does not tell where this program is.
+    #[error("cannot find the programs that were built")]
+    Here(#[source] io::Error),
+    /// A file could not be read or written.
+    #[error("cannot {verb} {}", path.display())]
+    File {
+        /// What was tried.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something is not the JSON that was expected.
+    #[error("cannot understand {what}")]
+    Json {
+        /// What.
+        what: &'static str,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// There is no such data set.
+    #[error("found size {0:?}; expected d5, d200 or d1g")]
+    Size(String),
+    /// Clients are not served again.
+    #[error("no write was acknowledged within {seconds} s after {stage}")]
+    NotServed {
+        /// How long was waited.
+        seconds: u64,
+        /// What had been done.
+        stage: &'static str,
+    },
+    /// The script of the published procedure said something else than expected.
+    #[error("found {0:?} among what the script says; expected `step NAME FROM TO`")]
+    Step(String),
+}
+
+impl BenchError {
+    /// Makes an error about a file out of the system's.
+    pub(super) fn file(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { verb, path, source }
+    }
+
+    /// Makes an error about something that is not the JSON expected.
+    pub(super) fn json(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Self::Json { what, source }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a cutover costs a platform's clients: the published procedure, regmig, and no migration at all, on the same
+//! lab under the same load, in turn.
+
+mod error;
+mod figures;
+mod procedures;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::clients::{self, Clients, Pace};
+use crate::lab::{self, LabConfig};
+use crate::say::say;
+use crate::table::columns;
+use crate::workspace;
+
+pub use error::BenchError;
+pub use figures::{Report, Run, Size, Spread, Summary};
+use procedures::Procedure;
+
+/// Data sets by name: users. Those of the measurements that set regmig's goals: 9.5 MB, 211 MB and 1 GB of Redis data.
+pub const SIZES: [(&str, u32); 3] = [("d5", 12_000), ("d200", 330_000), ("d1g", 1_600_000)];
+
+/// The name of runs without any migration.
+const IDLE: &str = "idle";
+
+/// Clients that write: each waits for its answer.
+const WRITERS: u16 = 6;
+
+/// How long clients are there before a procedure and after it.
+const CALM: Duration = Duration::from_secs(5);
+
+/// What to measure, and where.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    /// Names out of [`SIZES`], in order.
+    pub sizes: Vec<String>,
+    /// Runs of each procedure at each size.
+    pub runs: u32,
+    /// The file for what came of it.
+    pub report: PathBuf,
+    /// The lab.
+    pub lab: LabConfig,
+}
+
+impl Bench {
+    /// Runs everything in turn, writes the report after each turn, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// When something could not be measured. What was measured until then is in the report.
+    pub fn run(&self) -> Result<Report, BenchError> {
+        say("Building regmig and regmig-traffic with optimisations.");
+        workspace::build_optimised().map_err(BenchError::Build)?;
+        let mut report = Report::new();
+        for name in &self.sizes {
+            let users = SIZES.iter().find(|(known, _)| known == name);
+            let (_, users) = users.ok_or_else(|| BenchError::Size(name.clone()))?;
+            let mut runs: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+            for number in 1..=self.runs {
+                for procedure in Procedure::ALL {
+                    let begun = Instant::now();
+                    let run = self.measure(procedure, *users)?;
+                    say(format_args!(
+                        "{name} {procedure} {number}: longest gap {} ms, {} failed, {} lost, {:.0} s in all",
+                        run.longest_gap_ms,
+                        run.failed.values().sum::<u64>(),
+                        run.lost,
+                        begun.elapsed().as_secs_f64()
+                    ));
+                    runs.entry(procedure.to_string()).or_default().push(run);
+                }
+                report.insert(name.clone(), Size::of(*users, &runs));
+                write(&report, &self.report)?;
+            }
+        }
+        Ok(report)
+    }
+
+    /// One run of one procedure, on machines as new.
+    fn measure(&self, procedure: Procedure, users: u32) -> Result<Run, BenchError> {
+        let mut config = self.lab.clone();
+        config.seed_users = Some(users);
+        let lab = lab::reset(&config)?;
+        let folder = config.folder.join("bench");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(BenchError::file("empty", &folder))?;
+        }
+        fs::create_dir_all(&folder).map_err(BenchError::file("make", &folder))?;
+        let program = workspace::optimised_program("regmig-traffic").map_err(BenchError::Here)?;
+        let mut clients = Clients::start(&program, &lab, &folder, Pace::Writers(WRITERS))?;
+        clients.calm(CALM)?;
+        let steps = procedure.carry_out(&lab, &folder, &mut clients);
+        let calm = clients.calm(CALM);
+        clients.stop()?;
+        let steps = steps?;
+        calm?;
+        let (name, machine) = match procedure {
+            Procedure::Idle => ("source", &lab.source),
+            Procedure::Literal | Procedure::Copy => ("dest", &lab.dest),
+        };
+        Run::new(
+            clients::judge(&program, &lab, &folder, name, machine)?,
+            steps,
+        )
+    }
+}
+
+fn write(report: &Report, path: &Path) -> Result<(), BenchError> {
+    let mut text = serde_json::to_string_pretty(report).map_err(BenchError::json("the report"))?;
+    text.push('\n');
+    fs::write(path, text).map_err(BenchError::file("write", path))
+}
+
+/// A report as a table.
+pub fn table(report: &Report) -> String {
+    let mut rows = vec![
+        [
+            "size",
+            "procedure",
+            "longest gap, ms",
+            "sum of outages, ms",
+            "failed",
+            "lost",
+        ]
+        .map(str::to_owned),
+    ];
+    let spread = |of: &Spread| format!("{} ({} to {})", of.median, of.min, of.max);
+    for (name, size) in report {
+        for (procedure, summary) in &size.procedures {
+            rows.push([
+                name.clone(),
+                procedure.clone(),
+                spread(&summary.longest_gap_ms),
+                spread(&summary.outage_sum_ms),
+                summary.failed.to_string(),
+                summary.lost.to_string(),
+            ]);
+        }
+    }
+    columns(&rows)
+}

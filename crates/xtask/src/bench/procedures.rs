@@ -1,0 +1,173 @@
+//! The procedures that are compared.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use regmig_core::journal::Record;
+
+use super::BenchError;
+use crate::clients::Clients;
+use crate::demo::step_times;
+use crate::lab::Lab;
+use crate::operator;
+use crate::program::Program;
+use crate::workspace;
+
+/// The published procedure, stage by stage.
+const LITERAL: &str = include_str!("literal.sh");
+
+/// The stages of the published procedure; after those marked, clients are waited for.
+const STAGES: [(&str, bool); 4] = [
+    ("warm", false),
+    ("cutover", true),
+    ("publish", true),
+    ("replica", true),
+];
+
+/// How long a stage, or regmig, may take: a gigabyte is copied, and dest's services read a million users.
+const LIMIT: Duration = Duration::from_secs(1800);
+
+/// How long clients may have to wait until they are served again.
+const SERVED_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long clients are served between two stages: a person reads what the next one is.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// For how long nothing is done where nothing is migrated.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// One of the procedures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Procedure {
+    /// None: what clients see of a lab that nobody touches.
+    Idle,
+    /// The published one, by a script.
+    Literal,
+    /// regmig's strategy `copy`.
+    Copy,
+}
+
+impl fmt::Display for Procedure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => super::IDLE,
+            Self::Literal => "literal",
+            Self::Copy => "copy",
+        })
+    }
+}
+
+/// Steps with the time that each took, in ms.
+type Steps = Vec<(String, u64)>;
+
+impl Procedure {
+    pub(super) const ALL: [Self; 3] = [Self::Idle, Self::Literal, Self::Copy];
+
+    /// Carries it out until source's Redis follows dest's.
+    pub(super) fn carry_out(
+        self,
+        lab: &Lab,
+        folder: &Path,
+        clients: &mut Clients,
+    ) -> Result<Steps, BenchError> {
+        match self {
+            Self::Idle => {
+                clients.calm(IDLE)?;
+                Ok(Steps::new())
+            }
+            Self::Literal => literal(lab, folder, clients),
+            Self::Copy => regmig(lab, folder),
+        }
+    }
+}
+
+fn literal(lab: &Lab, folder: &Path, clients: &mut Clients) -> Result<Steps, BenchError> {
+    let script = folder.join("literal.sh");
+    fs::write(&script, LITERAL).map_err(BenchError::file("write", &script))?;
+    let mut steps = Steps::new();
+    for (stage, serves) in STAGES {
+        let before = clients.acknowledged()?;
+        let said = Program::new("bash")
+            .args([script.as_os_str()])
+            .args([stage, &lab.source.container, &lab.dest.container])
+            .args([lab.source.address, lab.dest.address].map(|address| address.to_string()))
+            .limit(LIMIT)
+            .text()?;
+        for line in said.lines() {
+            steps.push(step(line)?);
+        }
+        if serves {
+            wait_until_served(clients, stage, before)?;
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(steps)
+}
+
+/// Waits until a write is acknowledged that was not before; those of the stage itself count, for who was served then is.
+fn wait_until_served(
+    clients: &mut Clients,
+    stage: &'static str,
+    before: usize,
+) -> Result<(), BenchError> {
+    let begun = Instant::now();
+    while clients.acknowledged()? <= before {
+        if begun.elapsed() > SERVED_LIMIT {
+            return Err(BenchError::NotServed {
+                seconds: SERVED_LIMIT.as_secs(),
+                stage,
+            });
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// Reads `step NAME FROM_MS TO_MS`.
+fn step(line: &str) -> Result<(String, u64), BenchError> {
+    let words: Vec<&str> = line.split(' ').collect();
+    if let ["step", name, from, to] = words.as_slice()
+        && let (Ok(from), Ok(to)) = (from.parse::<u64>(), to.parse::<u64>())
+    {
+        return Ok(((*name).to_owned(), to.saturating_sub(from)));
+    }
+    Err(BenchError::Step(line.to_owned()))
+}
+
+fn regmig(lab: &Lab, folder: &Path) -> Result<Steps, BenchError> {
+    let config = operator::lay_out(lab, folder, Duration::from_secs(10))?;
+    let path = workspace::optimised_program("regmig").map_err(BenchError::Here)?;
+    let regmig = |words: &[&str]| {
+        Program::new(path.clone())
+            .args(["--config".into(), config.clone().into_os_string()])
+            .args(words)
+            .limit(LIMIT)
+    };
+    regmig(&["run", "--yes", "--until", "replica"]).done()?;
+    let journal = regmig(&["journal", "--json"]).text()?;
+    let records: Result<Vec<Record>, _> = journal.lines().map(serde_json::from_str).collect();
+    let records = records.map_err(BenchError::json("the journal"))?;
+    let times = step_times(&records, &[]).into_iter();
+    Ok(times.map(|step| (step.id, step.ms)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_script_says_is_read() {
+        let read = step("step last-rsync 1700000000100 1700000001350").unwrap();
+        assert_eq!(read, ("last-rsync".to_owned(), 1250));
+        assert!(step("sending incremental file list").is_err());
+    }
+
+    #[test]
+    fn the_script_knows_every_stage() {
+        for (stage, _) in STAGES {
+            assert!(LITERAL.contains(&format!("\n  {stage})")), "{stage}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: its arguments and what they do.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use xtask::bench::{self, Bench};
+use xtask::say::{print, say};
+
+use crate::which_lab::WhichLab;
+
+/// Arguments of `cargo xtask bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Data sets, from small to large: d5 has 12,000 users, d200 330,000, d1g 1,600,000
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', default_value = "d5", value_parser = ["d5", "d200", "d1g"])]
+    sizes: Vec<String>,
+    /// Runs of each procedure at each size
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// File for what came of it, as JSON [default: bench.json in the lab's folder]
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    on: WhichLab,
+}
+
+/// Runs `cargo xtask bench`.
+pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let lab = args.on.config();
+    let report = args.report.unwrap_or_else(|| lab.folder.join("bench.json"));
+    let bench = Bench {
+        sizes: args.sizes,
+        runs: args.runs,
+        report,
+        lab,
+    };
+    let found = bench.run()?;
+    print(bench::table(&found).trim_end());
+    say(format_args!(
+        "\nAll figures are in {}.",
+        bench.report.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
