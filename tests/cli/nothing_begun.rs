@@ -23,7 +23,7 @@ type         regmig check                       looks at both machines
     assert_snapshot!(folder.regmig(["status", "--offline", "--json"]).text(), @r#"
 exit 0
 --- stdout
-{"format":1,"migration":null,"domain":"register.test","state":"start","since_ms":null,"direction":"forward","rollback_to":null,"stuck":false,"writes":"source","half_entered":null,"at_work":false,"step":null,"failure":null,"next":"launched","going_back":{"now":null,"after_next":null},"commands":["regmig check","regmig run"],"now":null,"quiet":null}
+{"format":1,"migration":null,"domain":"register.test","state":"start","since_ms":null,"direction":"forward","rollback_to":null,"stuck":false,"writes":"source","half_entered":null,"at_work":false,"step":null,"failure":null,"next":"launched","going_back":{"now":null,"after_next":null},"commands":["regmig check","regmig run"],"now":null,"outage":null,"quiet":null}
 "#);
 }
 

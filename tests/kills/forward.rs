@@ -6,6 +6,7 @@ use regmig_tests::support::{
     Chance, Instant, Rig, Sampler, Traffic, Tried, Unfinished, cold_window, expect_one_writer,
     steps,
 };
+use serde_json::Value;
 use xtask::lab::Machine;
 
 /// How many kills one migration gets.
@@ -32,6 +33,28 @@ fn ten_instants(chance: &mut Chance) -> Tried<Vec<Instant>> {
         .collect())
 }
 
+/// The outage was measured across the kills, as one, and the canary that it took is gone.
+fn expect_measured(rig: &Rig) -> Tried<()> {
+    let status = rig.status()?;
+    for (figure, least) in [
+        ("writes/longest_gap_ms", 500),
+        ("reads/longest_gap_ms", 500),
+        ("dns/longest_gap_ms", 500),
+        ("unmeasured_ms", 1),
+    ] {
+        let found = status.pointer(&format!("/outage/{figure}"));
+        let ms = found.and_then(Value::as_u64);
+        assert!(ms >= Some(least), "{figure}: {status}");
+    }
+    let canaries = rig.on(
+        Machine::Dest,
+        "docker exec $(docker ps --quiet --filter label=com.docker.compose.service=redis) \
+         redis-cli --scan --pattern 'regmigcanary*'",
+    )?;
+    assert_eq!(canaries.trim(), "");
+    Ok(())
+}
+
 #[test]
 fn ten_kills_in_one_run() -> Tried<()> {
     let (mut chance, seed) = Chance::from_environment()?;
@@ -55,6 +78,7 @@ fn ten_kills_in_one_run() -> Tried<()> {
     traffic.wait_for_acknowledgements(10)?;
     traffic.stop()?;
     before.expect_finalized(&rig)?;
+    expect_measured(&rig)?;
     let samples = expect_one_writer(&rig, sampler)?;
     assert!(samples > 50, "only {samples} looks at both machines");
     let audit = traffic.expect_nothing_lost(Machine::Dest)?;

@@ -114,6 +114,37 @@ pub struct RedisState {
     pub replica_read_only: bool,
 }
 
+/// What clients of source would have seen of a cutover, measured from the operator's machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// When measuring began, milliseconds since the epoch.
+    pub from_ms: i64,
+    /// When it ended.
+    pub to_ms: i64,
+    /// How long nobody measured in between since no regmig ran, milliseconds. It counts as outage.
+    pub unmeasured_ms: i64,
+    /// Registrations of a canary user through source's public HTTPS.
+    pub writes: Availability,
+    /// A look for a user there.
+    pub reads: Availability,
+    /// A question to source's DNS.
+    pub dns: Availability,
+}
+
+/// How one thing was served while it was measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Availability {
+    /// How often it was tried.
+    pub probes: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// The longest time from one success to the next, milliseconds.
+    pub longest_gap_ms: i64,
+    /// All such times of more than half a second together, milliseconds: what a loaded machine takes without any
+    /// migration stays below.
+    pub outage_ms: i64,
+}
+
 /// An order-independent digest of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataDigest {

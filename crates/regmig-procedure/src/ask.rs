@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
     Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState,
-    HttpState, RedisState, Served,
+    HttpState, Outage, RedisState, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::step::{Cx as CoreCx, StepError};
@@ -54,6 +54,7 @@ question!(host_key(machine: Machine) = Query::HostKey { machine } => Text(Option
 question!(ssh_in_redis_image() = Query::SshInRedisImage => Text(Option<String>));
 question!(compose_config(machine: Machine) = Query::ComposeConfig { machine } => Text(Option<String>));
 question!(home(machine: Machine) = Query::Home { machine } => Text(Option<String>));
+question!(outage() = Query::Outage => Outage(Option<Outage>));
 question!(served(since_ms: i64, own: Vec<(i64, i64)>) = Query::Served { since_ms, own } => Served(Served) *);
 
 /// The certificates that the operator trusts dest by.

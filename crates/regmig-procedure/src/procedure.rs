@@ -5,8 +5,8 @@ use regmig_core::step::{Homeward, Procedure, Step};
 
 use crate::spec::{Spec, Strategy};
 use crate::steps::{
-    backup, cold, drained, failback, finalized, launched, linked, nameservers, preflight, proxy,
-    replica, synced, verified, warm,
+    backup, cold, drained, failback, finalized, launched, linked, nameservers, outage, preflight,
+    proxy, replica, synced, verified, warm,
 };
 
 /// A step of this procedure.
@@ -15,7 +15,7 @@ pub type ProcedureStep = Step<Spec>;
 /// The steps of the `copy` strategy, in order.
 ///
 /// What stands between `cold/fence` and `proxy/canary` is the cold window.
-pub static COPY: [ProcedureStep; 36] = [
+pub static COPY: [ProcedureStep; 38] = [
     preflight::STEP,
     launched::FOLDERS,
     launched::ASIDE,
@@ -29,6 +29,7 @@ pub static COPY: [ProcedureStep; 36] = [
     linked::TUNNEL,
     warm::STAGE,
     warm::PASSES,
+    outage::BEGIN,
     cold::FENCE,
     cold::STOP,
     synced::PASS,
@@ -38,6 +39,7 @@ pub static COPY: [ProcedureStep; 36] = [
     synced::HEALTHY,
     proxy::FILE,
     proxy::OPEN,
+    outage::END,
     proxy::CANARY,
     proxy::CLEAN,
     replica::TUNNEL,
@@ -97,6 +99,6 @@ pub fn steps(strategy: Strategy) -> &'static [ProcedureStep] {
 }
 
 /// Every step with the state that it belongs to.
-pub fn order(strategy: Strategy) -> impl Iterator<Item = (&'static str, State)> {
+pub fn order(strategy: Strategy) -> impl Iterator<Item = (&'static str, State)> + Clone {
     procedure(strategy).order()
 }

@@ -64,7 +64,7 @@ impl Configured {
             self.spec.clone(),
             password,
             bars.progress(),
-            self.store.join("program.lock"),
+            &self.store,
         )?))
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{
     Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState,
-    HttpState, Pass, RedisState, Served,
+    HttpState, Outage, Pass, RedisState, Served,
 };
 
 /// What came of a query or an effect.
@@ -46,6 +46,8 @@ pub enum Answer {
     Compared(Box<Compared>),
     /// Requests served.
     Served(Box<Served>),
+    /// An outage as it was measured, or that it is not measured to its end.
+    Outage(Option<Outage>),
     /// Passes of rsync.
     Passes(Vec<Pass>),
     /// Answers of effects that were carried out together.

@@ -233,6 +233,25 @@ pub enum Effect {
         /// The core it is said to live on.
         core: String,
     },
+    /// What clients see of source shall be measured from now on, from the operator's machine, with a canary user who is
+    /// registered again and again. Ends with the process.
+    Measure {
+        /// The canary's name.
+        user: String,
+        /// The core it is said to live on.
+        core: String,
+        /// A user whom the platform knows, to look for.
+        known: String,
+        /// Whether an earlier process was measuring the same.
+        goes_on: bool,
+    },
+    /// That shall have ended, with no probe under way, and its result be kept.
+    MeasureEnd {
+        /// How long to wait until everything that is measured is served again, milliseconds.
+        within_ms: u64,
+    },
+    /// No result of measuring shall be kept.
+    MeasureForget,
     /// A key pair shall exist; made there, so that the private half never travels.
     MakeKey {
         /// Where.

@@ -149,6 +149,8 @@ pub enum Query {
     SshInRedisImage,
     /// Whether dest reaches source with the migration's key. Answer: `Nothing`, or an error.
     LinkPull,
+    /// What was measured of source from outside, once that has ended. Answer: `Outage`.
+    Outage,
     /// Requests that source has served since a time, own probes left out. Answer: `Served`.
     Served {
         /// Milliseconds since the epoch.

@@ -136,6 +136,14 @@ impl fmt::Display for Effect {
                     "through {machine}'s public HTTPS: register canary {user} (core {core})"
                 )
             }
+            Self::Measure { user, .. } => write!(
+                f,
+                "on this machine: measure what clients see of source, with canary {user}"
+            ),
+            Self::MeasureEnd { .. } => {
+                f.write_str("on this machine: end measuring what clients see")
+            }
+            Self::MeasureForget => f.write_str("on this machine: forget what was measured"),
             Self::MakeKey {
                 machine,
                 path,

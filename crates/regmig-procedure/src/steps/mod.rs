@@ -22,6 +22,7 @@ pub mod finalized;
 pub mod launched;
 pub mod linked;
 pub mod nameservers;
+pub mod outage;
 pub mod preflight;
 pub mod proxy;
 pub mod replica;

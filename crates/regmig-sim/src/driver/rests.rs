@@ -66,6 +66,11 @@ impl Runner<'_> {
                     "at {state}, writes to source's and dest's port go to {found:?}, not {wanted:?}"
                 ));
             }
+            if let Some(machine) = state.writes()
+                && let Some(key) = world.canary_left(machine)
+            {
+                world.violation(format!("at {state}, {machine} still has the canary {key}"));
+            }
             if back && state == State::Start {
                 let left = Left::of(world);
                 let differences = before.differences(&left);

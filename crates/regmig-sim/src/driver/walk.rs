@@ -9,7 +9,9 @@ use regmig_core::edge::NoWay;
 use regmig_core::engine::{Engine, EngineError, Outcome, way_back};
 use regmig_core::journal::{Begun, FORMAT, Failure};
 use regmig_core::state::State;
+use regmig_core::step::Cx;
 use regmig_procedure::spec::Spec;
+use regmig_procedure::steps::outage;
 use serde_json::Value;
 
 use super::Runner;
@@ -173,7 +175,11 @@ impl Runner<'_> {
             Ok(cursor) => cursor,
             Err(words) => return Ended::Nonsense(words),
         };
-        self.world.inner().killed = false;
+        {
+            let mut inner = self.world.inner();
+            inner.killed = false;
+            inner.state.meter = None;
+        }
         let state = cursor.state(self.made.procedure.order());
         let goal = match (goal, cursor.direction()) {
             (Goal::To(_), Direction::Back(to)) => Goal::Back(to),
@@ -228,6 +234,15 @@ impl Runner<'_> {
                                 Ok(drift) => return Ok(Err(format!("drift: {drift:?}"))),
                                 Err(error) => return Ok(Err(error.chain().join(": "))),
                             }
+                        }
+                        let cx = Cx {
+                            spec: engine.spec,
+                            world: &self.world,
+                            past: &engine.cursor,
+                        };
+                        if let Ok(Some(effect)) = outage::goes_on(&cx).await {
+                            // It begins, or it does not; the migration goes on.
+                            let _ = self.world.inner().state.carry_out(&effect);
                         }
                         engine.forward(until).await.map(Ok)
                     }

@@ -282,7 +282,10 @@ pub(crate) fn touched(effect: &Effect) -> BTreeSet<Machine> {
         Effect::WarmUp { .. } | Effect::LastPass { .. } => Machine::Dest,
         Effect::HomePass => return BTreeSet::from(Machine::BOTH),
         Effect::StartTunnel | Effect::ProveTunnel => Machine::Source,
-        Effect::Run { .. } => return BTreeSet::new(),
+        Effect::Measure { .. }
+        | Effect::MeasureEnd { .. }
+        | Effect::MeasureForget
+        | Effect::Run { .. } => return BTreeSet::new(),
     };
     BTreeSet::from([machine])
 }

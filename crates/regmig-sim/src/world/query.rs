@@ -43,6 +43,7 @@ impl State {
                 self.pass(i64::try_from(*ms).unwrap_or(i64::MAX));
                 return Ok(Answer::Nothing);
             }
+            Query::Outage => return Ok(Answer::Outage(self.outage.clone())),
             Query::Trust => return Ok(Answer::Text(Some("CERTIFICATE\n".to_owned()))),
             _ => self.pass(QUERY_MS),
         }
@@ -87,9 +88,11 @@ impl State {
 
     fn look(&self, query: &Query) -> Result<Answer, PortError> {
         Ok(match query {
-            Query::Now | Query::Sleep { .. } | Query::Trust | Query::Settled { .. } => {
-                Answer::Nothing
-            }
+            Query::Now
+            | Query::Sleep { .. }
+            | Query::Trust
+            | Query::Outage
+            | Query::Settled { .. } => Answer::Nothing,
             Query::Host { machine } => Answer::Host(Box::new(self.facts(*machine))),
             Query::Home { .. } => Answer::Text(Some("/root".to_owned())),
             Query::File { machine, path } => {

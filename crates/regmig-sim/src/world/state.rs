@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use regmig_core::effect::Effect;
+use regmig_core::facts::Outage;
 use regmig_core::machine::Machine;
 use regmig_procedure::spec::Spec;
 
+use super::effect::canary;
 use super::files::Op;
 use super::machine::Host;
 use super::redis::load;
@@ -61,6 +63,13 @@ pub(crate) struct Clients {
     pub(crate) active: bool,
 }
 
+/// What regmig's process measures, as far as it leaves traces: a canary that is registered again and again.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    pub(crate) user: String,
+    pub(crate) core: String,
+}
+
 /// The world.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
@@ -73,6 +82,9 @@ pub(crate) struct State {
     /// When the last of them began to.
     delegated_ms: Option<i64>,
     pub(crate) clients: Clients,
+    pub(crate) meter: Option<Meter>,
+    /// What was measured, once that has ended.
+    pub(crate) outage: Option<Outage>,
     pub(crate) late: Vec<Late>,
     /// Until when regmig reaches nobody.
     pub(crate) cut_until: i64,
@@ -99,6 +111,8 @@ impl State {
                 active: true,
                 ..Clients::default()
             },
+            meter: None,
+            outage: None,
             late: Vec::new(),
             cut_until: 0,
             tunnel_down_until: 0,
@@ -145,6 +159,7 @@ impl State {
                 for machine in Machine::BOTH {
                     self.client_writes(machine);
                 }
+                self.meter_writes();
             }
             self.watch();
         }
@@ -256,6 +271,26 @@ impl State {
             self.host_mut(by).write(&op, now);
         }
         self.clients.acknowledged.push(user);
+    }
+
+    fn meter_writes(&mut self) {
+        if self.cut_until > self.now {
+            return;
+        }
+        let (Some(meter), Some(by)) = (self.meter.clone(), self.accepts(Machine::Source)) else {
+            return;
+        };
+        let now = self.now;
+        for op in canary(&meter.user, &meter.core) {
+            self.host_mut(by).write(&op, now);
+        }
+    }
+
+    /// A canary that is left in a machine's data.
+    pub(crate) fn canary_left(&self, machine: Machine) -> Option<Arc<str>> {
+        let redis = self.host(machine).redis.as_ref()?;
+        let mut keys = redis.data.keys();
+        keys.find(|key| key.starts_with("regmigcanary")).cloned()
     }
 
     pub(crate) fn delegate(&mut self, to_dest: bool) {

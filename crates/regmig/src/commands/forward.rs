@@ -5,10 +5,13 @@ use std::time::Instant;
 use regmig_core::cursor::Direction;
 use regmig_core::edge::Failback;
 use regmig_core::engine::{Leg, Outcome, way_back};
+use regmig_core::facts::Outage;
 use regmig_core::journal::Failure;
+use regmig_core::port::Act as _;
 use regmig_core::state::State;
-use regmig_core::step::{Cx, HOMEWARD, Refusal, Undo};
+use regmig_core::step::{Cx, HOMEWARD, Refusal, StepError, Undo};
 use regmig_procedure::procedure::{self, ProcedureStep};
+use regmig_procedure::steps::outage;
 
 use crate::cli::{Cli, Forward};
 use crate::commands::status;
@@ -60,10 +63,31 @@ async fn go_on(session: &mut Session, until: State) -> Result<Outcome, Problem> 
     if !drift.is_empty() {
         return Err(drifted(session, state, &drift));
     }
+    measure_on(session).await;
     let mut engine = session.engine();
     let outcome = engine.forward(until).await;
     session.cursor = engine.cursor;
     Ok(outcome?)
+}
+
+/// Goes on measuring what clients see, where an earlier process was killed while it did.
+async fn measure_on(session: &Session) {
+    let cx = Cx {
+        spec: &session.configured.spec,
+        world: &*session.world,
+        past: &session.cursor,
+    };
+    let began = match outage::goes_on(&cx).await {
+        Ok(None) => return,
+        Ok(Some(effect)) => session.world.act(&effect).await.map_err(StepError::Port),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = began {
+        render::complain(&format!(
+            "note: what clients see is not measured any more: {}",
+            error.chain().join(": ")
+        ));
+    }
 }
 
 pub(super) async fn back(session: &mut Session, to: State) -> Result<Outcome, Problem> {
@@ -107,13 +131,18 @@ pub(super) async fn tell(
     outcome: &Outcome,
     begun: Instant,
 ) -> Result<Code, Problem> {
-    let elapsed = span(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
+    let elapsed_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let elapsed = span(elapsed_ms);
     Ok(match outcome {
         Outcome::Reached(state) => {
             render::say(&format!(
                 "\nThe migration is at `{state}`: {}. This run took {elapsed}.",
                 state.meaning()
             ));
+            let this_run = |outage: &Outage| session.cursor.last_ms() - outage.to_ms <= elapsed_ms;
+            if let Some(outage) = outage::measured(&session.cursor).filter(this_run) {
+                render::say(&render::outage::at_length(&outage));
+            }
             if *state < State::Finalized {
                 render::say(&format!("Next: {}", session.configured.command("resume")));
             }
@@ -180,9 +209,11 @@ pub(super) async fn tell(
 fn not_done(session: &Session) -> Vec<String> {
     let procedure = procedure::procedure(session.configured.spec.strategy);
     let described = |step: &ProcedureStep| format!("{}: {}", step.id, step.title);
-    let open = |step: &&ProcedureStep| !session.cursor.is_reached(step.id);
+    let passed = session
+        .cursor
+        .passed(procedure.steps.iter().map(|step| step.id));
     match session.cursor.direction() {
-        Direction::Forward => procedure.steps.iter().filter(open).map(described).collect(),
+        Direction::Forward => procedure.steps.iter().skip(passed).map(described).collect(),
         Direction::Back(to) => way_back(procedure, &session.cursor, to, |_| Ok(()))
             .map(|way| {
                 let steps = way.legs.iter().map(Leg::step);

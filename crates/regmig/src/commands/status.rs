@@ -13,7 +13,7 @@ use regmig_core::state::State;
 use regmig_core::step::Cx;
 use regmig_procedure::procedure;
 use regmig_procedure::spec::Spec;
-use regmig_procedure::steps::drained;
+use regmig_procedure::steps::{drained, outage};
 use serde_json::{Value, json};
 
 use crate::cli::Cli;
@@ -503,6 +503,9 @@ impl View<'_> {
                 line(if index == 0 { "true now" } else { "" }, seen);
             }
         }
+        if let Some(outage) = outage::measured(self.cursor) {
+            line("outage", render::outage::briefly(&outage));
+        }
         match &self.quiet {
             Some(Ok(quiet)) => {
                 let last = quiet.served.last_ms.map_or("none".to_owned(), time);
@@ -572,6 +575,7 @@ impl View<'_> {
             },
             "commands": self.commands().into_iter().map(|(command, _)| command).collect::<Vec<_>>(),
             "now": self.truth.as_ref().map(Truth::json),
+            "outage": outage::measured(self.cursor),
             "quiet": self.quiet.as_ref().and_then(|quiet| quiet.as_ref().ok()),
         })
     }

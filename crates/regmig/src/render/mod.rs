@@ -2,6 +2,7 @@
 
 pub(crate) mod by_hand;
 pub(crate) mod failure;
+pub(crate) mod outage;
 pub(crate) mod progress;
 pub(crate) mod report;
 

@@ -173,6 +173,16 @@ impl World {
                 user,
                 core,
             } => self.register_canary(*machine, user, core).await?,
+            Effect::Measure {
+                user,
+                core,
+                known,
+                goes_on,
+            } => self.measure((user, core), known, *goes_on).await?,
+            Effect::MeasureEnd { within_ms } => {
+                self.meter.end(Duration::from_millis(*within_ms)).await?;
+            }
+            Effect::MeasureForget => self.meter.forget().await?,
             Effect::MakeKey {
                 machine,
                 path,

@@ -7,6 +7,7 @@ mod host;
 pub(crate) mod lease;
 mod names;
 mod observe;
+mod outage;
 mod program;
 pub(crate) mod progress;
 mod public;
@@ -16,7 +17,7 @@ mod settled;
 mod site;
 mod tunnel;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use regmig_core::machine::Machine;
@@ -39,11 +40,12 @@ pub(crate) struct World {
     progress: Arc<dyn Progress>,
     /// Locked while a program of the operator's runs.
     program_lock: PathBuf,
+    meter: outage::Meter,
     lease: Mutex<Option<lease::Held>>,
 }
 
 impl World {
-    /// Prepares to reach both machines; nothing is connected yet.
+    /// Prepares to reach both machines; nothing is connected yet. `store` is the folder of this migration.
     ///
     /// # Errors
     ///
@@ -52,7 +54,7 @@ impl World {
         spec: Spec,
         password: Option<SecretString>,
         progress: Arc<dyn Progress>,
-        program_lock: PathBuf,
+        store: &Path,
     ) -> Result<Self, PortError> {
         let what = format!("reading {}", spec.proxy.trust.display());
         let pem =
@@ -69,7 +71,8 @@ impl World {
             trust,
             trust_pem,
             progress,
-            program_lock,
+            program_lock: store.join("program.lock"),
+            meter: outage::Meter::new(store.join("outage.json")),
             lease: Mutex::new(None),
         })
     }
@@ -102,6 +105,19 @@ impl World {
             &mut seen,
         )
         .await
+    }
+
+    /// Those of some keys that still differ.
+    ///
+    /// # Errors
+    ///
+    /// Where either Redis does not answer.
+    pub(crate) async fn still_differing(
+        &self,
+        keys: &[regmig_redis::KeyDifference],
+    ) -> Result<Vec<regmig_redis::KeyDifference>, PortError> {
+        let (source, dest) = (&self.source.redis, &self.dest.redis);
+        regmig_redis::diff_again(source, dest, &self.digest_options(), keys).await
     }
 
     fn digest_options(&self) -> regmig_redis::DigestOptions {

@@ -118,6 +118,7 @@ impl World {
                 self.prove_pull().await?;
                 Answer::Nothing
             }
+            Query::Outage => Answer::Outage(self.meter.outage()),
             Query::Served { since_ms, own } => {
                 Answer::Served(Box::new(self.served(*since_ms, own).await?))
             }

@@ -49,7 +49,7 @@ impl World {
         }
     }
 
-    fn https_address(&self, machine: Machine) -> SocketAddr {
+    pub(super) fn https_address(&self, machine: Machine) -> SocketAddr {
         (self.spec.machine(machine).address, self.spec.proxy.port).into()
     }
 
@@ -98,14 +98,18 @@ impl World {
             .map_err(|error| PortError::not_sent(what, error))
     }
 
-    /// Registers a user through the public port.
-    pub(super) async fn register_canary(
+    /// A look for a user.
+    pub(super) fn look_for(&self, user: &str) -> Request {
+        Request::get(&self.spec.proxy.public_name, format!("/{user}/server"))
+            .header("User-Agent", AGENT)
+    }
+
+    /// A registration of a canary, by name and core.
+    pub(super) async fn registration(
         &self,
         machine: Machine,
-        user: &str,
-        core: &str,
-    ) -> Result<(), PortError> {
-        let what = format!("registering canary {user} through {machine}'s public HTTPS");
+        (user, core): (&str, &str),
+    ) -> Result<Request, PortError> {
         let body = serde_json::json!({
             "user": {
                 "username": user,
@@ -118,10 +122,23 @@ impl World {
             "host": { "name": core },
             "unique": ["email"],
         });
-        let request = Request::post(&self.spec.proxy.public_name, "/users", body.to_string())
-            .header("Authorization", &self.register_key(machine).await?)
+        let key = self.register_key(machine).await?;
+        let name = &self.spec.proxy.public_name;
+        Ok(Request::post(name, "/users", body.to_string())
+            .header("Authorization", &key)
             .header("Content-Type", "application/json")
-            .header("User-Agent", AGENT);
+            .header("User-Agent", AGENT))
+    }
+
+    /// Registers a user through the public port.
+    pub(super) async fn register_canary(
+        &self,
+        machine: Machine,
+        user: &str,
+        core: &str,
+    ) -> Result<(), PortError> {
+        let what = format!("registering canary {user} through {machine}'s public HTTPS");
+        let request = self.registration(machine, (user, core)).await?;
         let response = regmig_http::request_over_tcp(
             self.https_address(machine),
             Some(self.tls()),

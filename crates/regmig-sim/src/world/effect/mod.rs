@@ -6,13 +6,14 @@ mod files;
 mod redis;
 
 use regmig_core::effect::{Answer, Effect};
+use regmig_core::facts::{Availability, Outage};
 use regmig_core::machine::Machine;
 use regmig_procedure::steps::{linked, warm};
 
 use super::files::{Content, File, Op};
-use super::state::{State, Stop};
+use super::state::{Meter, State, Stop};
 
-use self::redis::canary;
+pub(crate) use self::redis::canary;
 
 pub(crate) use self::containers::{from_compose, service_part};
 
@@ -215,6 +216,30 @@ impl State {
                 };
                 self.redis_write(by, &canary(user, core))?;
             }
+            Effect::Measure {
+                user,
+                core,
+                goes_on,
+                ..
+            } => {
+                self.beat()?;
+                if !goes_on {
+                    self.outage = None;
+                }
+                self.meter = Some(Meter {
+                    user: user.clone(),
+                    core: core.clone(),
+                });
+            }
+            Effect::MeasureEnd { .. } => {
+                self.beat()?;
+                self.meter = None;
+                self.outage = Some(nothing_measured());
+            }
+            Effect::MeasureForget => {
+                self.beat()?;
+                self.outage = None;
+            }
             Effect::MakeKey {
                 machine,
                 path,
@@ -280,5 +305,16 @@ impl State {
             return refused(format!("no space left on {machine}"));
         }
         Ok(())
+    }
+}
+
+fn nothing_measured() -> Outage {
+    Outage {
+        from_ms: 0,
+        to_ms: 0,
+        unmeasured_ms: 0,
+        writes: Availability::default(),
+        reads: Availability::default(),
+        dns: Availability::default(),
     }
 }

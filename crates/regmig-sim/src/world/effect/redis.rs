@@ -38,7 +38,7 @@ impl State {
 }
 
 /// What a register writes for a canary.
-pub(super) fn canary(user: &str, core: &str) -> [Op; 3] {
+pub(crate) fn canary(user: &str, core: &str) -> [Op; 3] {
     let [mut users, mut server, mut email] = registration(user, core);
     let address = format!("{user}@canary.regmig.invalid");
     users.key = format!("{user}:users").into();
