@@ -19,6 +19,7 @@ mod transport;
 pub use client::Redis;
 pub use digest::{
     Difference, Differences, Digest, DigestOptions, DigestProgress, Expiry, KeyDifference, diff,
+    diff_again,
 };
 pub use fault::{Fault, fault_of};
 pub use info::{Info, parse_info};

@@ -1,9 +1,9 @@
 //! Names the keys in which two data sets differ.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use regmig_core::port::PortError;
-use serde::{Deserialize, Serialize};
 
 use crate::client::Redis;
 use crate::digest::collect::Collector;
@@ -14,7 +14,7 @@ use crate::digest::{DigestOptions, DigestProgress, Expiry};
 const BATCH: u32 = 2000;
 
 /// Where two data sets differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Differences {
     /// How many keys differ.
     pub total: u64,
@@ -23,19 +23,25 @@ pub struct Differences {
 }
 
 /// One key that differs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyDifference {
     /// The database it is in.
     pub database: u32,
-    /// Its name, with replacement characters where it is not UTF-8.
-    pub key: String,
+    /// Its name, as Redis has it.
+    pub name: Vec<u8>,
     /// In what it differs.
     pub difference: Difference,
 }
 
+impl KeyDifference {
+    /// The key's name, with replacement characters where it is not UTF-8.
+    pub fn key(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.name)
+    }
+}
+
 /// In what a key differs between two servers, `a` and `b`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// Only `a` has it.
     OnlyInA,
@@ -100,6 +106,36 @@ pub async fn diff(
     }
     let named = name(&mut left, &mut right, a, b, options, &found).await?;
     Ok(Differences { total, named })
+}
+
+/// Looks again, now, at keys in which two servers differed, and returns those in which they still do.
+///
+/// Each key is asked for on both at the same time. On a primary and its replica, what merely lagged is equal a moment later;
+/// a key that changes all the time may differ at each look.
+///
+/// # Errors
+///
+/// As [`Redis::digest`].
+pub async fn diff_again(
+    a: &Redis,
+    b: &Redis,
+    options: &DigestOptions,
+    differed: &[KeyDifference],
+) -> Result<Vec<KeyDifference>, PortError> {
+    let (mut left, mut right) =
+        futures::try_join!(Collector::start(a, options), Collector::start(b, options))?;
+    let mut still = Vec::new();
+    for one in differed {
+        let name = || vec![one.name.clone()];
+        let (x, y) = futures::try_join!(
+            left.named(one.database, name()),
+            right.named(one.database, name())
+        )?;
+        if x != y {
+            still.push(one.clone());
+        }
+    }
+    Ok(still)
 }
 
 /// Walks two sorted lists side by side and tells of every mark that differs.
@@ -175,10 +211,9 @@ async fn name(
                 }
             }
         };
-        let key = String::from_utf8_lossy(&key).into_owned();
         named.push(KeyDifference {
             database,
-            key,
+            name: key,
             difference,
         });
     }

@@ -39,7 +39,7 @@ use regmig_core::port::PortError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use diff::{Difference, Differences, KeyDifference, diff};
+pub use diff::{Difference, Differences, KeyDifference, diff, diff_again};
 
 use crate::client::Redis;
 use crate::digest::collect::Collector;

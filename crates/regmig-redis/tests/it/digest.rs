@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use regmig_redis::{
-    Difference, Differences, Digest, DigestOptions, Expiry, KeyDifference, Limits, diff,
+    Difference, Differences, Digest, DigestOptions, Expiry, KeyDifference, Limits, diff, diff_again,
 };
 
 use crate::server::Server;
@@ -134,7 +134,7 @@ async fn changed(change: &[&str]) -> Vec<KeyDifference> {
 fn only(key: &str, difference: Difference) -> Vec<KeyDifference> {
     vec![KeyDifference {
         database: 0,
-        key: key.to_owned(),
+        name: key.into(),
         difference,
     }]
 }
@@ -184,8 +184,8 @@ async fn keys_that_come_and_go_are_named() {
     );
     assert_eq!(changed(&["DEL s"]).await, only("s", Difference::OnlyInA));
     let renamed = changed(&["RENAME s t"]).await;
-    let keys: BTreeSet<&str> = renamed.iter().map(|one| one.key.as_str()).collect();
-    assert_eq!(keys, BTreeSet::from(["s", "t"]));
+    let keys: BTreeSet<_> = renamed.iter().map(|one| one.key().into_owned()).collect();
+    assert_eq!(keys, BTreeSet::from(["s", "t"].map(str::to_owned)));
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn a_key_in_another_database_is_another_key() {
         found.named,
         [KeyDifference {
             database: 3,
-            key: "k".to_owned(),
+            name: "k".into(),
             difference
         }]
     );
@@ -278,6 +278,24 @@ async fn excluded_keys_are_counted_apart() {
         .await
         .unwrap();
     assert_eq!(found.total, 0);
+}
+
+#[tokio::test]
+async fn what_merely_lagged_does_not_differ_at_the_second_look() {
+    let (a, b) = two().await;
+    a.run(&["SET same 1", "SET late 2", "SET other 3", "SET gone 4"])
+        .await;
+    b.run(&["SET same 1", "SET late 1", "SET other 1"]).await;
+    let options = DigestOptions::default();
+    let found = differences(&a, &b).await;
+    let keys: Vec<_> = found.named.iter().map(KeyDifference::key).collect();
+    assert_eq!(keys, ["gone", "late", "other"]);
+    b.run(&["SET late 2"]).await;
+    a.run(&["DEL gone"]).await;
+    let still = diff_again(&a.redis(), &b.redis(), &options, &found.named)
+        .await
+        .unwrap();
+    assert_eq!(still, only("other", Difference::Value));
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ async fn large_keys_are_compared_in_pieces() {
         let difference = Difference::Value;
         expected.push(KeyDifference {
             database: 0,
-            key: key.to_owned(),
+            name: key.into(),
             difference,
         });
     }

@@ -1,6 +1,5 @@
 //! `regmig verify`: the data and the DNS answers of both machines.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use regmig_core::effect::{Answer, Query};
@@ -8,6 +7,7 @@ use regmig_core::journal::{Event, Journal as _, Record};
 use regmig_core::port::Observe as _;
 use regmig_core::state::State;
 use regmig_procedure::procedure;
+use regmig_redis::KeyDifference;
 
 use crate::cli::Cli;
 use crate::exit_code::Code;
@@ -17,6 +17,16 @@ use crate::session::Session;
 
 /// Keys that are named at most.
 const NAMED: usize = 20;
+
+/// Keys that are looked at again, at most.
+const LOOKED_AT: usize = 1_000;
+
+/// How often, and after which pause each.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// How often all data are compared, where more differed than could be looked at again.
+const PASSES: u32 = 3;
 
 pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
     let mut session = Session::open_begun(cli, true, "verify")?;
@@ -39,7 +49,7 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
         code = Code::Differs;
         render::say(&format!("Data: {} keys differ, among them:", keys.len()));
         for key in keys.iter().take(NAMED) {
-            render::say(&format!("  {key}"));
+            render::say(&format!("  {}", key.key()));
         }
     }
     let compared = session
@@ -75,21 +85,24 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
     Ok(code)
 }
 
-/// Keys that differ, and still do a moment later: what merely lags is no difference.
-async fn differing_keys(session: &Session) -> Result<BTreeSet<String>, Problem> {
-    let limit = 10_000;
-    let names = |found: regmig_redis::Differences| {
-        found
-            .named
-            .into_iter()
-            .map(|key| key.key)
-            .collect::<BTreeSet<_>>()
-    };
-    let first = names(session.world.differing_keys(limit).await?);
-    if first.is_empty() {
-        return Ok(first);
+/// Keys that differ, and still do a moment later, again and again: what merely lags is no difference.
+async fn differing_keys(session: &Session) -> Result<Vec<KeyDifference>, Problem> {
+    let mut differ = Vec::new();
+    for _ in 0..PASSES {
+        let found = session.world.differing_keys(LOOKED_AT).await?;
+        let all_named = found.total <= found.named.len() as u64;
+        differ = found.named;
+        for _ in 0..LOOKS {
+            if differ.is_empty() {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            differ = session.world.still_differing(&differ).await?;
+        }
+        if all_named || !differ.is_empty() {
+            break;
+        }
+        // So much was lagging that not all of it could be named: see what is left of it now.
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let second = names(session.world.differing_keys(limit).await?);
-    Ok(first.intersection(&second).cloned().collect())
+    Ok(differ)
 }

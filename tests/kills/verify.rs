@@ -1,0 +1,35 @@
+//! `regmig verify` while clients write.
+
+use regmig_tests::support::{Rig, Traffic, Tried};
+use xtask::lab::Machine;
+
+/// Writes per second: some are always on their way to the replica.
+const RATE: u32 = 40;
+
+/// How often a system that is in order is looked at.
+const LOOKS: u32 = 2;
+
+#[test]
+fn what_lags_is_no_difference_and_what_differs_is_named() -> Tried<()> {
+    let rig = Rig::new("verify")?;
+    let mut traffic = Traffic::start_at(&rig, RATE)?;
+    rig.regmig(["run", "--until", "replica", "--yes"]).done()?;
+    for _ in 0..LOOKS {
+        traffic.wait_for_acknowledgements(20)?;
+        rig.regmig(["verify"])
+            .done()?
+            .expect_words("Data: every key, value and expiry is the same on both machines.")?
+            .expect_words(" 0 answers differ.")?;
+    }
+    let key = format!("{}:users", rig.lab.first_user);
+    rig.on(
+        Machine::Source,
+        &format!("docker exec pryv_redis_1 redis-cli HSET {key} language tlh"),
+    )?;
+    rig.regmig(["verify"])
+        .end()?
+        .expect_code(9)?
+        .expect_words("Data: 1 keys differ, among them:")?
+        .expect_words(&key)?;
+    traffic.stop()
+}
