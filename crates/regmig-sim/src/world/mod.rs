@@ -199,11 +199,14 @@ impl Inner {
                 Some(self.carried_out(effect))
             }
             Fault::Late(ms) | Fault::Overtaken(ms) | Fault::LateKilled(ms) => {
-                self.state.late.push(Late {
-                    due_ms: self.state.now + i64::from(ms),
-                    effect: effect.clone(),
-                    overtaken: matches!(fault, Fault::Overtaken(_)),
-                });
+                // What regmig does within its own process ends with it, and not later than it says.
+                if !is_in_process(effect) {
+                    self.state.late.push(Late {
+                        due_ms: self.state.now + i64::from(ms),
+                        effect: effect.clone(),
+                        overtaken: matches!(fault, Fault::Overtaken(_)),
+                    });
+                }
                 self.killed |= matches!(fault, Fault::LateKilled(_));
                 Some(Err(unknown("the reply was lost")))
             }
@@ -233,6 +236,13 @@ impl Inner {
             Err(Stop::Cut) => Err(unknown("cut off")),
         }
     }
+}
+
+fn is_in_process(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Measure { .. } | Effect::MeasureEnd { .. } | Effect::MeasureForget
+    )
 }
 
 fn refused(words: &str) -> PortError {

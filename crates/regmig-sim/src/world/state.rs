@@ -281,6 +281,12 @@ impl State {
             return;
         };
         let now = self.now;
+        let key = format!("{}:server", meter.user);
+        let redis = self.host(by).redis.as_ref();
+        if redis.is_some_and(|redis| redis.data.contains_key(key.as_str())) {
+            // Registered once more it would be the same user.
+            return;
+        }
         for op in canary(&meter.user, &meter.core) {
             self.host_mut(by).write(&op, now);
         }
