@@ -42,12 +42,19 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
         )));
     }
     let mut code = Code::Done;
-    let keys = differing_keys(&session).await?;
+    let (keys, unnamed) = differing_keys(&session).await?;
     if keys.is_empty() {
         render::say("Data: every key, value and expiry is the same on both machines.");
     } else {
         code = Code::Differs;
-        render::say(&format!("Data: {} keys differ, among them:", keys.len()));
+        let more = match unnamed {
+            0 => String::new(),
+            _ => format!(", and {unnamed} more did at one look"),
+        };
+        render::say(&format!(
+            "Data: {} keys differ{more}, among them:",
+            keys.len()
+        ));
         for key in keys.iter().take(NAMED) {
             render::say(&format!("  {}", key.key()));
         }
@@ -86,12 +93,13 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
 }
 
 /// Keys that differ, and still do a moment later, again and again: what merely lags is no difference.
-async fn differing_keys(session: &Session) -> Result<Vec<KeyDifference>, Problem> {
-    let mut differ = Vec::new();
+///
+/// The number is of those that were found and could not be named, and so not be looked at again.
+async fn differing_keys(session: &Session) -> Result<(Vec<KeyDifference>, u64), Problem> {
     for _ in 0..PASSES {
         let found = session.world.differing_keys(LOOKED_AT).await?;
-        let all_named = found.total <= found.named.len() as u64;
-        differ = found.named;
+        let unnamed = found.total.saturating_sub(found.named.len() as u64);
+        let mut differ = found.named;
         for _ in 0..LOOKS {
             if differ.is_empty() {
                 break;
@@ -99,10 +107,14 @@ async fn differing_keys(session: &Session) -> Result<Vec<KeyDifference>, Problem
             tokio::time::sleep(BETWEEN_LOOKS).await;
             differ = session.world.still_differing(&differ).await?;
         }
-        if all_named || !differ.is_empty() {
-            break;
+        if unnamed == 0 || !differ.is_empty() {
+            return Ok((differ, unnamed));
         }
         // So much was lagging that not all of it could be named: see what is left of it now.
     }
-    Ok(differ)
+    Err(Problem::refused(format!(
+        "error: found more than {LOOKED_AT} keys that differ at each of {PASSES} looks, others each time; expected a replica \
+         that is nearly caught up\n  hint: see `{}` for how far it is behind, and type this again",
+        session.configured.command("status")
+    )))
 }
