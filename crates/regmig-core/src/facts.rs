@@ -115,7 +115,7 @@ pub struct RedisState {
 }
 
 /// What clients of source would have seen of a cutover, measured from the operator's machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
     /// When measuring began, milliseconds since the epoch.
     pub from_ms: i64,

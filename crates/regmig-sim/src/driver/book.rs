@@ -1,10 +1,13 @@
 //! The journal of a simulated migration, and how little a run without faults tells.
 
-use regmig_core::engine::Operator;
+use regmig_core::cursor::Cursor;
+use regmig_core::engine::{Engine, Operator};
 use regmig_core::journal::{Event, Journal, JournalError, Record};
 use regmig_core::report::{Note, Report};
 use regmig_core::state::State;
+use regmig_procedure::spec::Spec;
 
+use super::Made;
 use super::checkpoint::Checkpoint;
 use crate::fault::Fault;
 use crate::planted::Slip;
@@ -37,6 +40,26 @@ impl Book<'_> {
             }
         }
         self.records.push(record);
+    }
+}
+
+impl Made {
+    /// The engine in a simulated world, which nobody watches and nobody stops.
+    pub(super) fn engine<'e>(
+        &'e self,
+        world: &'e World,
+        journal: &'e mut dyn Journal,
+        cursor: Cursor,
+    ) -> Engine<'e, Spec> {
+        Engine {
+            procedure: &self.procedure,
+            spec: &self.spec,
+            world,
+            report: &Silent,
+            operator: &Agreeing,
+            journal,
+            cursor,
+        }
     }
 }
 
@@ -92,13 +115,13 @@ fn told(event: &Event) -> String {
     }
 }
 
-pub(super) struct Silent;
+struct Silent;
 
 impl Report for Silent {
     fn note(&self, _: Note<'_>) {}
 }
 
-pub(super) struct Agreeing;
+struct Agreeing;
 
 impl Operator for Agreeing {
     fn agrees(&self, _: State) -> bool {

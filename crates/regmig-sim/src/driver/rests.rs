@@ -3,11 +3,10 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use regmig_core::engine::Engine;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 
-use super::book::{Agreeing, Book, Silent};
+use super::book::Book;
 use super::{Made, Runner};
 use crate::planted::Slip;
 use crate::schedule::Schedule;
@@ -98,15 +97,7 @@ impl Runner<'_> {
             checkpoints: None,
             goals: 0,
         };
-        let engine = Engine {
-            procedure: &self.made.procedure,
-            spec: &*self.made.spec,
-            world: &self.world,
-            report: &Silent,
-            operator: &Agreeing,
-            journal: &mut book,
-            cursor,
-        };
+        let engine = self.made.engine(&self.world, &mut book, cursor);
         let future = pin!(engine.drift());
         match future.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(drift)) => Ok(drift

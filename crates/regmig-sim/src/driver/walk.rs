@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use regmig_core::cursor::{Cursor, Direction};
 use regmig_core::edge::NoWay;
-use regmig_core::engine::{Engine, EngineError, Outcome, way_back};
+use regmig_core::engine::{EngineError, Outcome, way_back};
 use regmig_core::journal::{Begun, FORMAT, Failure};
 use regmig_core::state::State;
 use regmig_core::step::Cx;
@@ -15,7 +15,7 @@ use regmig_procedure::steps::outage;
 use serde_json::Value;
 
 use super::Runner;
-use super::book::{Agreeing, Book, Silent};
+use super::book::Book;
 use crate::schedule::{Goal, Schedule, Then};
 use crate::world::Left;
 
@@ -212,15 +212,7 @@ impl Runner<'_> {
         };
         let begun = cursor.begun().is_some();
         let goes_on = self.goes_on;
-        let mut engine = Engine {
-            procedure: &self.made.procedure,
-            spec: &*self.made.spec,
-            world: &self.world,
-            report: &Silent,
-            operator: &Agreeing,
-            journal: &mut book,
-            cursor,
-        };
+        let mut engine = self.made.engine(&self.world, &mut book, cursor);
         let outcome = {
             let future = pin!(async {
                 if !begun {

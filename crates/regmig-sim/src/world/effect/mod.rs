@@ -6,7 +6,7 @@ mod files;
 mod redis;
 
 use regmig_core::effect::{Answer, Effect};
-use regmig_core::facts::{Availability, Outage};
+use regmig_core::facts::Outage;
 use regmig_core::machine::Machine;
 use regmig_procedure::steps::{linked, warm};
 
@@ -234,7 +234,7 @@ impl State {
             Effect::MeasureEnd { .. } => {
                 self.beat()?;
                 self.meter = None;
-                self.outage = Some(nothing_measured());
+                self.outage = Some(Outage::default());
             }
             Effect::MeasureForget => {
                 self.beat()?;
@@ -305,16 +305,5 @@ impl State {
             return refused(format!("no space left on {machine}"));
         }
         Ok(())
-    }
-}
-
-fn nothing_measured() -> Outage {
-    Outage {
-        from_ms: 0,
-        to_ms: 0,
-        unmeasured_ms: 0,
-        writes: Availability::default(),
-        reads: Availability::default(),
-        dns: Availability::default(),
     }
 }

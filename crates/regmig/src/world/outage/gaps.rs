@@ -21,6 +21,8 @@ impl Gaps {
     /// Begins at a time, unless it has begun before.
     pub(super) fn begin(&mut self, at_ms: i64) {
         self.last_ms.get_or_insert(at_ms);
+        // What an earlier process saw last says nothing of now.
+        self.served = false;
     }
 
     /// Takes note of a probe that ended.
