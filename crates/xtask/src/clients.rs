@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::file_error::FileError;
 use crate::lab::{Endpoint, Lab};
 use crate::program::{Program, ProgramError};
 
@@ -32,19 +33,9 @@ pub enum ClientsError {
     /// A program did not do what it was started for.
     #[error("regmig-traffic failed")]
     Program(#[from] ProgramError),
-    /// A file could not be read or written.
-    #[error("cannot {verb} {}", path.display())]
-    File {
-        /// What was tried.
-        verb: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// What came of it is not the JSON that was expected.
-    #[error("cannot understand the figures of regmig-traffic")]
-    Json(#[from] serde_json::Error),
+    /// A file could not be read or written, or is not what was expected.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The clients could not be started or followed.
     #[error("cannot follow regmig-traffic")]
     Follow(#[source] io::Error),
@@ -64,13 +55,6 @@ pub enum ClientsError {
         /// What the clients saw.
         log: PathBuf,
     },
-}
-
-impl ClientsError {
-    fn file(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { verb, path, source }
-    }
 }
 
 /// How clients write.
@@ -103,12 +87,10 @@ impl Clients {
     ) -> Result<Self, ClientsError> {
         let key = folder.join("register.key");
         let written = crate::program::write_private(&key, lab.register_key.as_bytes());
-        written.map_err(ClientsError::file("write", &key))?;
+        written.map_err(FileError::io("write", &key))?;
         let said = said(folder);
-        let output = File::create(&said).map_err(ClientsError::file("write", &said))?;
-        let errors = output
-            .try_clone()
-            .map_err(ClientsError::file("write", &said))?;
+        let output = File::create(&said).map_err(FileError::io("write", &said))?;
+        let errors = output.try_clone().map_err(FileError::io("write", &said))?;
         let pace = match pace {
             Pace::Rate(rate) => ["--rate".to_owned(), rate.to_string()],
             Pace::Writers(writers) => ["--writers".to_owned(), writers.to_string()],
@@ -173,7 +155,7 @@ impl Clients {
         // It is not there until the first event.
         let text = match fs::read_to_string(&log) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            read => read.map_err(ClientsError::file("read", &log))?,
+            read => read.map_err(FileError::io("read", &log))?,
         };
         Ok(text.matches("\"event\":\"ack\"").count())
     }
@@ -200,7 +182,8 @@ impl Clients {
         }
         self.child.kill().map_err(ClientsError::Follow)?;
         self.child.wait().map_err(ClientsError::Follow)?;
-        told.map(drop).map_err(ClientsError::file("write", &file))
+        told.map(drop).map_err(FileError::io("write", &file))?;
+        Ok(())
     }
 }
 
@@ -245,8 +228,8 @@ pub fn judge(
         .args(["--audit".into(), audit.into_os_string()])
         .args(["--json".into(), figures.clone().into_os_string()])
         .done()?;
-    let text = fs::read(&figures).map_err(ClientsError::file("read", &figures))?;
-    serde_json::from_slice(&text).map_err(ClientsError::from)
+    let text = fs::read(&figures).map_err(FileError::io("read", &figures))?;
+    Ok(serde_json::from_slice(&text).map_err(FileError::json("the figures of regmig-traffic"))?)
 }
 
 fn https(machine: &Endpoint) -> String {

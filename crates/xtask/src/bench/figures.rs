@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::BenchError;
+use crate::file_error::FileError;
 
 /// Gaps below this are no outage even where nothing else moved, in ms: regmig-traffic does not list them.
 const LEAST_FLOOR_MS: u64 = 250;
@@ -45,9 +45,9 @@ struct Gap {
 
 impl Run {
     /// Reads the figures of regmig-traffic.
-    pub(super) fn new(traffic: Value, steps: Vec<(String, u64)>) -> Result<Self, BenchError> {
-        let seen: Traffic =
-            serde_json::from_value(traffic).map_err(BenchError::json("regmig-traffic"))?;
+    pub(super) fn new(traffic: Value, steps: Vec<(String, u64)>) -> Result<Self, FileError> {
+        let seen: Traffic = serde_json::from_value(traffic)
+            .map_err(FileError::json("the figures of regmig-traffic"))?;
         Ok(Self {
             longest_gap_ms: seen.longest_gap_ms,
             gaps_ms: seen.gaps_ms.into_iter().map(|gap| gap.length_ms).collect(),

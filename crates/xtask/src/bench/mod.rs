@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::clients::{self, Clients, Pace};
+use crate::file_error::FileError;
 use crate::lab::{self, LabConfig};
 use crate::say::say;
 use crate::table::columns;
@@ -86,9 +87,9 @@ impl Bench {
         let lab = lab::reset(&config)?;
         let folder = config.folder.join("bench");
         if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(BenchError::file("empty", &folder))?;
+            fs::remove_dir_all(&folder).map_err(FileError::io("empty", &folder))?;
         }
-        fs::create_dir_all(&folder).map_err(BenchError::file("make", &folder))?;
+        fs::create_dir_all(&folder).map_err(FileError::io("make", &folder))?;
         let program = workspace::optimised_program("regmig-traffic").map_err(BenchError::Here)?;
         let mut clients = Clients::start(&program, &lab, &folder, Pace::Writers(WRITERS))?;
         clients.calm(CALM)?;
@@ -101,17 +102,15 @@ impl Bench {
             Procedure::Idle => ("source", &lab.source),
             Procedure::Literal | Procedure::Copy => ("dest", &lab.dest),
         };
-        Run::new(
-            clients::judge(&program, &lab, &folder, name, machine)?,
-            steps,
-        )
+        let seen = clients::judge(&program, &lab, &folder, name, machine)?;
+        Ok(Run::new(seen, steps)?)
     }
 }
 
-fn write(report: &Report, path: &Path) -> Result<(), BenchError> {
-    let mut text = serde_json::to_string_pretty(report).map_err(BenchError::json("the report"))?;
+fn write(report: &Report, path: &Path) -> Result<(), FileError> {
+    let mut text = serde_json::to_string_pretty(report).map_err(FileError::json("the report"))?;
     text.push('\n');
-    fs::write(path, text).map_err(BenchError::file("write", path))
+    fs::write(path, text).map_err(FileError::io("write", path))
 }
 
 /// A report as a table.

@@ -5,14 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use regmig_core::journal::Record;
-
 use super::BenchError;
 use crate::clients::Clients;
-use crate::demo::step_times;
+use crate::file_error::FileError;
 use crate::lab::Lab;
 use crate::operator;
 use crate::program::Program;
+use crate::timing;
 use crate::workspace;
 
 /// The published procedure, stage by stage.
@@ -85,7 +84,7 @@ impl Procedure {
 
 fn literal(lab: &Lab, folder: &Path, clients: &mut Clients) -> Result<Steps, BenchError> {
     let script = folder.join("literal.sh");
-    fs::write(&script, LITERAL).map_err(BenchError::file("write", &script))?;
+    fs::write(&script, LITERAL).map_err(FileError::io("write", &script))?;
     let mut steps = Steps::new();
     for (stage, serves) in STAGES {
         let before = clients.acknowledged()?;
@@ -147,9 +146,7 @@ fn regmig(lab: &Lab, folder: &Path) -> Result<Steps, BenchError> {
     };
     regmig(&["run", "--yes", "--until", "replica"]).done()?;
     let journal = regmig(&["journal", "--json"]).text()?;
-    let records: Result<Vec<Record>, _> = journal.lines().map(serde_json::from_str).collect();
-    let records = records.map_err(BenchError::json("the journal"))?;
-    let times = step_times(&records, &[]).into_iter();
+    let times = timing::steps(&timing::records(&journal)?, &[]).into_iter();
     Ok(times.map(|step| (step.id, step.ms)).collect())
 }
 

@@ -1,9 +1,9 @@
 //! Why a demo could not be carried through.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
 use crate::clients::ClientsError;
+use crate::file_error::FileError;
 use crate::lab::LabError;
 use crate::operator::OperatorError;
 use crate::program::ProgramError;
@@ -26,24 +26,9 @@ pub enum DemoError {
     /// The system does not tell where this program is.
     #[error("cannot find the programs that were built")]
     Here(#[source] io::Error),
-    /// A file could not be read or written.
-    #[error("cannot {verb} {}", path.display())]
-    File {
-        /// What was tried.
-        verb: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Something is not the JSON that was expected.
-    #[error("cannot understand {what}")]
-    Json {
-        /// What.
-        what: &'static str,
-        /// What the parser said.
-        source: serde_json::Error,
-    },
+    /// A file could not be read or written, or is not what was expected.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The clients could not do what they are there for.
     #[error(transparent)]
     Clients(#[from] ClientsError),
@@ -55,17 +40,4 @@ pub enum DemoError {
         /// What was expected.
         expected: &'static str,
     },
-}
-
-impl DemoError {
-    /// Makes an error about a file out of the system's.
-    pub(super) fn file(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { verb, path, source }
-    }
-
-    /// Makes an error about something that is not the JSON expected.
-    pub(super) fn json(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
-        move |source| Self::Json { what, source }
-    }
 }

@@ -5,7 +5,6 @@
 
 mod error;
 mod report;
-mod timing;
 
 use std::fs;
 use std::io;
@@ -17,15 +16,16 @@ use serde_json::Value;
 
 use crate::clients::{self, Clients, Pace};
 use crate::clock::{millis, now_ms};
+use crate::file_error::FileError;
 use crate::lab::{self, Lab, LabConfig};
 use crate::operator;
 use crate::program::Program;
 use crate::say::say;
+use crate::timing;
 use crate::workspace;
 
 pub use error::DemoError;
 pub use report::{Report, Stage};
-pub use timing::{StepTime, steps as step_times};
 
 /// How long source must have served nobody before it is retired; a day in earnest.
 const QUIET: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ impl Demo {
         let mut stages = Vec::new();
         let lab = self.prepare(&mut stages)?;
         let folder = self.folder();
-        fresh(&folder).map_err(DemoError::file("empty", &folder))?;
+        fresh(&folder).map_err(FileError::io("empty", &folder))?;
         let config = operator::lay_out(&lab, &folder, QUIET)?;
         let migration = Migration { config };
 
@@ -193,16 +193,14 @@ impl Migration {
     fn state(&self) -> Result<String, DemoError> {
         let text = self.regmig(&["status", "--json", "--offline"])?.text()?;
         let status: Value =
-            serde_json::from_str(&text).map_err(DemoError::json("the status of the migration"))?;
+            serde_json::from_str(&text).map_err(FileError::json("the status of the migration"))?;
         let state = status.get("state").and_then(Value::as_str);
         Ok(state.unwrap_or("unknown").to_owned())
     }
 
     fn journal(&self) -> Result<Vec<Record>, DemoError> {
         let text = self.regmig(&["journal", "--json"])?.text()?;
-        text.lines()
-            .map(|line| serde_json::from_str(line).map_err(DemoError::json("the journal")))
-            .collect()
+        Ok(timing::records(&text)?)
     }
 
     fn regmig(&self, words: &[&str]) -> Result<Program, DemoError> {

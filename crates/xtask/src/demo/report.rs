@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::span;
+use crate::file_error::FileError;
 use crate::table::columns;
+use crate::timing::{StepTime, during, in_cold_window};
 
 use super::error::DemoError;
-use super::timing::{StepTime, during, in_cold_window};
 
 /// Version of the report's format.
 const FORMAT: u32 = 1;
@@ -114,7 +115,7 @@ impl Report {
         traffic: Value,
     ) -> Result<Self, DemoError> {
         let figures: Figures = serde_json::from_value(traffic.clone())
-            .map_err(DemoError::json("the figures of regmig-traffic"))?;
+            .map_err(FileError::json("the figures of regmig-traffic"))?;
         let gaps = figures.gaps_ms.into_iter().map(|gap| GapTime {
             start_ms: gap.start_ms,
             ms: gap.length_ms,
@@ -147,9 +148,10 @@ impl Report {
     ///
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), DemoError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(DemoError::json("the report"))?;
+        let mut text = serde_json::to_string_pretty(self).map_err(FileError::json("the report"))?;
         text.push('\n');
-        fs::write(path, text).map_err(DemoError::file("write", path))
+        fs::write(path, text).map_err(FileError::io("write", path))?;
+        Ok(())
     }
 
     /// Reads one that was written.
@@ -158,8 +160,8 @@ impl Report {
     ///
     /// When the file cannot be read or holds something else.
     pub fn read(path: &Path) -> Result<Self, DemoError> {
-        let text = fs::read(path).map_err(DemoError::file("read", path))?;
-        serde_json::from_slice(&text).map_err(DemoError::json("the report"))
+        let text = fs::read(path).map_err(FileError::io("read", path))?;
+        Ok(serde_json::from_slice(&text).map_err(FileError::json("the report"))?)
     }
 
     /// Judges what was shown.

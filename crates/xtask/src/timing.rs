@@ -3,6 +3,8 @@
 use regmig_core::journal::{Event, Record};
 use serde::{Deserialize, Serialize};
 
+use crate::file_error::FileError;
+
 /// The step whose first effect closes source for writes.
 const FENCE: &str = "cold/fence";
 
@@ -20,11 +22,17 @@ pub struct StepTime {
     pub ms: u64,
 }
 
+/// Reads a journal as `regmig journal --json` prints it.
+pub(crate) fn records(journal: &str) -> Result<Vec<Record>, FileError> {
+    let record = |line| serde_json::from_str(line).map_err(FileError::json("the journal"));
+    journal.lines().map(record).collect()
+}
+
 /// Every step that was reached, in order, with its time.
 ///
 /// A step begins where the one before it ended, so that looking at the machines before the first effect counts as well; or,
 /// where regmig was not running then, when it was started: `started_ms` has those times.
-pub fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
+pub(crate) fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
     let mut steps: Vec<StepTime> = Vec::new();
     let mut begun: Option<(&str, i64)> = None;
     let mut before_ms = i64::MIN;
@@ -59,7 +67,7 @@ pub fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
 }
 
 /// The cold window in ms: from the first effect of `cold/fence` until `proxy/canary` held.
-pub(super) fn cold_window_ms(records: &[Record]) -> Option<u64> {
+pub(crate) fn cold_window_ms(records: &[Record]) -> Option<u64> {
     let fenced = records
         .iter()
         .find(|record| matches!(&record.event, Event::Acting { step, .. } if step == FENCE))?;
@@ -71,7 +79,7 @@ pub(super) fn cold_window_ms(records: &[Record]) -> Option<u64> {
 }
 
 /// The steps within the cold window.
-pub(super) fn in_cold_window(steps: &[StepTime]) -> impl Iterator<Item = &str> {
+pub(crate) fn in_cold_window(steps: &[StepTime]) -> impl Iterator<Item = &str> {
     steps
         .iter()
         .map(|step| step.id.as_str())
@@ -84,7 +92,7 @@ pub(super) fn in_cold_window(steps: &[StepTime]) -> impl Iterator<Item = &str> {
 }
 
 /// What was going on for the most of a time: the cold window, another step, or none.
-pub(super) fn during(steps: &[StepTime], start_ms: i64, ms: u64) -> String {
+pub(crate) fn during(steps: &[StepTime], start_ms: i64, ms: u64) -> String {
     let end = |start: i64, ms: u64| start.saturating_add_unsigned(ms);
     let shared = |step: &StepTime| {
         let from = step.began_ms.max(start_ms);
