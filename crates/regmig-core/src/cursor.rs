@@ -53,6 +53,8 @@ pub struct Cursor {
     direction: Direction,
     failure: Option<(String, Failure)>,
     in_flight_ms: Option<i64>,
+    /// When an effect was sent of which nothing says how it ended, before the step was started once more.
+    lost_ms: Option<i64>,
     stuck: bool,
     rollbacks: u32,
     probed: Vec<(i64, i64)>,
@@ -70,6 +72,7 @@ impl Default for Cursor {
             direction: Direction::Forward,
             failure: None,
             in_flight_ms: None,
+            lost_ms: None,
             stuck: false,
             rollbacks: 0,
             probed: Vec::new(),
@@ -159,6 +162,7 @@ impl Cursor {
                     entry.before = Some(before.clone());
                     entry.started_ms = record.at_ms;
                 }
+                self.lost_ms = self.in_flight_ms;
                 self.failure = None;
             }
             Event::Acting { step, .. } => {
@@ -180,6 +184,7 @@ impl Cursor {
                 entry.reached_ms = record.at_ms;
                 self.failure = None;
                 self.in_flight_ms = None;
+                self.lost_ms = None;
             }
             Event::Failed { step, failure } => {
                 if back && !is_homeward(step) {
@@ -213,6 +218,7 @@ impl Cursor {
                     return Err(nonsense(format!("step {step} undone, which never started")));
                 }
                 self.in_flight_ms = None;
+                self.lost_ms = None;
             }
             Event::UndoFailed { step, failure } => {
                 if !back || !self.step(step).is_some_and(|step| step.undoing) {
@@ -245,7 +251,7 @@ impl Cursor {
     /// Takes note of whether the last effect may still take place.
     fn landed(&mut self, failure: &Failure) {
         if !failure.outcome_unknown {
-            self.in_flight_ms = None;
+            self.in_flight_ms = self.lost_ms;
         }
     }
 
@@ -274,6 +280,13 @@ impl Cursor {
         } else {
             self.steps.get(id)
         }
+    }
+
+    /// The same, as if a step had never been started.
+    #[must_use]
+    pub fn without(mut self, id: &str) -> Self {
+        self.steps_like(id).remove(id);
+        self
     }
 
     /// Whether a step holds according to the journal.
@@ -524,6 +537,11 @@ mod tests {
         assert!(in_flight(vec![]));
         assert!(in_flight(vec![failed(true), back_to(State::Start)]));
         assert!(!in_flight(vec![failed(false)]));
+        // Another process has tried again, and knows only of its own.
+        let again = || vec![started("a", 1), acting(), failed(false)];
+        assert!(in_flight(again()));
+        assert!(in_flight([vec![failed(true)], again()].concat()));
+        assert!(!in_flight([vec![failed(false)], again()].concat()));
         assert!(!in_flight(vec![reached("a")]));
     }
 

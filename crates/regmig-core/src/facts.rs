@@ -102,6 +102,9 @@ pub struct RedisState {
     pub primary: Option<String>,
     /// Whether the link to that primary is up.
     pub link_up: bool,
+    /// Bytes of a full resync that are still to come, while one is under way.
+    #[serde(default)]
+    pub sync_left: Option<u64>,
     /// Seconds since it last heard from that primary.
     pub link_idle_s: Option<i64>,
     /// Its replication offset: its own as a primary, the one reached as a replica.

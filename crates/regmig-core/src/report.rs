@@ -1,5 +1,7 @@
 //! What the engine tells whoever watches. It prints nothing itself.
 
+use serde_json::Value;
+
 use crate::effect::Effect;
 use crate::journal::Failure;
 use crate::state::State;
@@ -31,6 +33,8 @@ pub enum Note<'a> {
         id: &'a str,
         /// How long it took, milliseconds.
         ms: i64,
+        /// What is kept in the journal as evidence.
+        evidence: &'a Value,
     },
     /// A state was entered.
     Entered(State),

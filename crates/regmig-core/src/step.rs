@@ -150,8 +150,33 @@ pub enum Undo<X: 'static> {
     Run(UndoFn<X>),
     /// As `Run`, but only once what dest has accepted since is proven to be on source.
     OnceHome(UndoFn<X>),
+    /// As `OnceHome`. Where it is not known whether the step took place, it is seen to before anything is undone that
+    /// it cannot take place any more; then its probe says whether it had.
+    OnceHomeUnless {
+        /// Names the effects after which the step cannot take place any more.
+        withdraw: PlanFn<X>,
+        /// Names the effects that are still needed.
+        undo: UndoFn<X>,
+    },
     /// There is no way back behind it, and why.
     Never(&'static str),
+}
+
+impl<X> Undo<X> {
+    /// Names the effects that are still needed to bring the pre-image back, where there may be any.
+    pub fn plan(&self) -> Option<UndoFn<X>> {
+        match self {
+            Self::Run(undo) | Self::OnceHome(undo) | Self::OnceHomeUnless { undo, .. } => {
+                Some(*undo)
+            }
+            Self::Nothing(_) | Self::Never(_) => None,
+        }
+    }
+
+    /// Whether dest may accept writes from the step on.
+    pub fn opens_dest(&self) -> bool {
+        matches!(self, Self::OnceHome(_) | Self::OnceHomeUnless { .. })
+    }
 }
 
 /// How long the engine waits for a step to hold after its effects.

@@ -41,7 +41,7 @@ impl Docker {
         .await
     }
 
-    /// Has the container running.
+    /// Has the container running, also one that is frozen.
     ///
     /// # Errors
     ///
@@ -54,10 +54,18 @@ impl Docker {
                 .start_container(name, None::<StartContainerOptions>)
                 .await
         };
-        self.change(&doing, Duration::ZERO, request).await
+        match self.change(&doing, Duration::ZERO, request).await {
+            // Docker starts no frozen container.
+            Err(error) if status(&error) == Some(409) => match self.container(name).await? {
+                Some(found) if found.state == State::Paused => self.unpause(name).await,
+                _ => Err(error),
+            },
+            result => result,
+        }
     }
 
-    /// Has the container stopped; what is not gone after `grace` is killed.
+    /// Has the container stopped; what is not gone after `grace` is killed. One that is frozen runs on with the
+    /// signal already sent to it: Docker sees to that.
     ///
     /// # Errors
     ///

@@ -9,7 +9,9 @@ use regmig_procedure::spec::Strategy;
 use super::{cell, head};
 
 const INTRODUCTION: &str = "\
-What `regmig run` does, in order. This is strategy `copy`, the only one of this version.
+What `regmig run` does, in order. There are two
+*strategies*: `copy` is the published procedure, and `live` moves the data by replication, so that clients
+only wait for a moment. They walk the same states by different steps; `strategy` under `[platform]` in regmig.toml chooses.
 [Departures](departures.md) says where it differs from the published procedure, and why.
 `regmig plan` shows the same steps with their effects and file changes on your machines.
 
@@ -89,6 +91,9 @@ fn undo(step: &ProcedureStep) -> String {
     match step.undo {
         Undo::Run(_) => "brings back".to_owned(),
         Undo::OnceHome(_) => "brings back, once home".to_owned(),
+        Undo::OnceHomeUnless { .. } => {
+            "brings back, once home; where it may or may not have taken place, it is prevented first".to_owned()
+        }
         Undo::Nothing(reason) => format!("nothing to do: {reason}"),
         Undo::Never(reason) => format!("never: {reason}"),
     }
@@ -121,10 +126,6 @@ fn writes(state: State) -> &'static str {
     state.writes().map_or("nobody", |machine| machine.as_str())
 }
 
-fn steps() -> &'static [ProcedureStep] {
-    procedure::steps(Strategy::Copy)
-}
-
 fn section(page: &mut String, state: State) {
     page.push_str(&format!(
         "\n### {state}\n\nTrue here: {}. Writes are accepted by {}.\n",
@@ -134,11 +135,30 @@ fn section(page: &mut String, state: State) {
     if state.asks_first() {
         page.push_str("The operator is asked before the first step, unless `--yes` was given.\n");
     }
-    let steps: Vec<&ProcedureStep> = steps().iter().filter(|step| step.enters == state).collect();
-    if steps.is_empty() {
+    let of = |strategy| {
+        let steps = procedure::steps(strategy).iter();
+        steps
+            .filter(|step| step.enters == state)
+            .collect::<Vec<_>>()
+    };
+    let (copy, live) = (of(Strategy::Copy), of(Strategy::Live));
+    let same = copy
+        .iter()
+        .map(|step| step.id)
+        .eq(live.iter().map(|step| step.id));
+    if copy.is_empty() {
         page.push_str("\nNo steps lead here: it is where a migration begins.\n");
-        return;
+    } else if same {
+        table(page, &copy);
+    } else {
+        page.push_str("\nStrategy `copy`:\n");
+        table(page, &copy);
+        page.push_str("\nStrategy `live`:\n");
+        table(page, &live);
     }
+}
+
+fn table(page: &mut String, steps: &[&ProcedureStep]) {
     page.push_str("\n| step | what it does | waits | undo |\n|---|---|---|---|\n");
     for step in steps {
         let waits = if step.waits { "yes" } else { "" };
@@ -179,7 +199,12 @@ fn back(page: &mut String) {
         ));
     }
     page.push_str(HALF);
-    for step in steps() {
+    let mut named = Vec::new();
+    for step in (procedure::steps(Strategy::Copy).iter()).chain(procedure::steps(Strategy::Live)) {
+        if named.contains(&step.id) {
+            continue;
+        }
+        named.push(step.id);
         if let Undo::Never(reason) = step.undo {
             page.push_str(&format!("\n- `{}`: {reason}", step.id));
         }

@@ -43,6 +43,9 @@ question!(containers(machine: Machine) = Query::Containers { machine } => Contai
 question!(logs(machine: Machine, service: String, lines: u32) = Query::Logs { machine, service, lines } => Lines(Vec<String>));
 question!(redis(machine: Machine) = Query::Redis { machine } => Redis(RedisState) *);
 question!(redis_get(machine: Machine, key: String) = Query::RedisGet { machine, key } => Text(Option<String>));
+question!(writes_paused(machine: Machine) = Query::WritesPaused { machine } => Yes(bool));
+question!(/// Milliseconds.
+    rehearsal() = Query::Rehearsal => Millis(i64));
 question!(users(machine: Machine, limit: u64) = Query::Users { machine, limit } => Lines(Vec<String>));
 question!(digest(machine: Machine) = Query::Digest { machine } => Digest(DataDigest));
 question!(https(machine: Machine, path: String) = Query::Https { machine, path } => Http(HttpState));

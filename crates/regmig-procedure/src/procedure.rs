@@ -5,8 +5,8 @@ use regmig_core::step::{Homeward, Procedure, Step};
 
 use crate::spec::{Spec, Strategy};
 use crate::steps::{
-    backup, cold, drained, failback, finalized, launched, linked, nameservers, outage, preflight,
-    proxy, replica, synced, verified, warm,
+    backup, cold, drained, failback, finalized, launched, linked, live, nameservers, outage,
+    preflight, proxy, replica, synced, verified, warm,
 };
 
 /// A step of this procedure.
@@ -56,6 +56,61 @@ pub static COPY: [ProcedureStep; 38] = [
     finalized::TIDY,
 ];
 
+/// The steps of the `live` strategy, in order.
+///
+/// From `cold/switch` to `proxy/release` clients wait.
+pub static LIVE: [ProcedureStep; 49] = [
+    preflight::STEP,
+    launched::FOLDERS,
+    launched::ASIDE,
+    launched::PUBLISHED,
+    launched::LAUNCH,
+    launched::STOP,
+    backup::COPY,
+    linked::KEYS,
+    linked::AUTHORIZED,
+    linked::PULL,
+    linked::TUNNEL,
+    linked::DEST_TUNNEL,
+    warm::STAGE,
+    live::ready::WAY_HOME,
+    live::ready::REDIS,
+    live::ready::FOLLOW,
+    live::ready::SERVE,
+    live::ready::SHUT,
+    live::ready::REDIS_STILL,
+    live::ready::FOLLOW_STILL,
+    live::ready::SERVE_STILL,
+    live::ready::SHUT_STILL,
+    outage::BEGIN,
+    live::section::QUIET,
+    live::section::HOLD,
+    live::section::REHEARSE,
+    live::section::ARM,
+    live::section::SWITCH,
+    live::section::CAUGHT_UP,
+    live::open::PROMOTE,
+    live::open::RELEASE,
+    live::open::TURN,
+    live::open::DISARM,
+    outage::END,
+    proxy::CANARY,
+    proxy::CLEAN,
+    replica::TUNNEL,
+    replica::CONF,
+    replica::ATTACH,
+    replica::PROVE,
+    replica::CLEAN,
+    nameservers::DELEGATION,
+    verified::ANSWERS,
+    drained::QUIET,
+    finalized::RETIRE,
+    live::open::RETIRE_TUNNEL,
+    finalized::UNPUBLISH,
+    finalized::KEYS,
+    finalized::TIDY,
+];
+
 /// The way home where source's Redis follows dest's: nothing has to be copied.
 pub static HOME_BY_REPLICATION: [ProcedureStep; 3] =
     [failback::FENCE, failback::CAUGHT_UP, failback::EQUAL];
@@ -73,23 +128,29 @@ pub static HOME_BY_COPY: [ProcedureStep; 9] = [
     failback::TIDY,
 ];
 
-/// The `copy` strategy, forward and back.
-static BY_COPY: Procedure<Spec> = Procedure {
-    steps: &COPY,
-    replication: Homeward {
-        ready: |cx| Box::pin(failback::follows(cx)),
-        steps: &HOME_BY_REPLICATION,
-    },
-    copy: Homeward {
-        ready: |cx| Box::pin(failback::has_room(cx)),
-        steps: &HOME_BY_COPY,
-    },
-};
+/// A strategy, forward and back.
+const fn with_ways_home(steps: &'static [ProcedureStep]) -> Procedure<Spec> {
+    Procedure {
+        steps,
+        replication: Homeward {
+            ready: |cx| Box::pin(failback::follows(cx)),
+            steps: &HOME_BY_REPLICATION,
+        },
+        copy: Homeward {
+            ready: |cx| Box::pin(failback::has_room(cx)),
+            steps: &HOME_BY_COPY,
+        },
+    }
+}
+
+static BY_COPY: Procedure<Spec> = with_ways_home(&COPY);
+static BY_LIVE: Procedure<Spec> = with_ways_home(&LIVE);
 
 /// Everything that a strategy does.
 pub fn procedure(strategy: Strategy) -> &'static Procedure<Spec> {
     match strategy {
         Strategy::Copy => &BY_COPY,
+        Strategy::Live => &BY_LIVE,
     }
 }
 

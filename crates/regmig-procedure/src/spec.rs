@@ -36,6 +36,9 @@ pub struct Spec {
     pub thresholds: Thresholds,
     /// How long things may take.
     pub limits: Limits,
+    /// What strategy `live` needs besides; nothing in any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveSpec>,
     /// What the operator has agreed to beforehand.
     pub consent: Consent,
 }
@@ -46,6 +49,26 @@ pub struct Spec {
 pub enum Strategy {
     /// The published procedure: rsync warm, stop, last rsync, start.
     Copy,
+    /// dest's Redis follows source's, and is promoted while clients wait a moment.
+    Live,
+}
+
+/// How long the parts of a `live` cutover may take, in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSpec {
+    /// Requests in flight on source, before the cutover is backed out of.
+    pub drain_s: u64,
+    /// From arming the timers on both machines until they take the way out by themselves.
+    pub way_out_s: u64,
+}
+
+impl Default for LiveSpec {
+    fn default() -> Self {
+        Self {
+            drain_s: 5,
+            way_out_s: 10,
+        }
+    }
 }
 
 /// One machine and how it is reached.

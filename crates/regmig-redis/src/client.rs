@@ -31,6 +31,14 @@ struct Shared {
     password: Option<SecretString>,
     limits: Limits,
     session: Mutex<Option<Arc<Session>>>,
+    own: Mutex<Option<Own>>,
+}
+
+/// A connection that one request has to itself: what it watches, and what is held back of it, is its own.
+pub(crate) struct Own {
+    pub(crate) session: Session,
+    /// What the server calls it.
+    pub(crate) id: u64,
 }
 
 impl fmt::Debug for Redis {
@@ -59,6 +67,7 @@ impl Redis {
     {
         let dial: Dialer = Arc::new(move || Box::pin(dial()));
         let session = Mutex::new(None);
+        let own = Mutex::new(None);
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
@@ -66,6 +75,7 @@ impl Redis {
                 password,
                 limits,
                 session,
+                own,
             }),
         }
     }
@@ -208,6 +218,32 @@ impl Redis {
         timeout(limit, opening)
             .await
             .unwrap_or_else(|_| Err(self.not_sent(what, Fault::NoAnswer { limit })))
+    }
+
+    /// The connection that an earlier request of this kind has left, or a fresh one.
+    pub(crate) async fn take_own(&self, what: &str) -> Result<Own, PortError> {
+        if let Some(own) = self.shared.own.lock().await.take()
+            && !own.session.is_closed()
+        {
+            return Ok(own);
+        }
+        let session = self.open(what).await?;
+        let mut command = redis::cmd("CLIENT");
+        command.arg("ID");
+        let limit = self.shared.limits.answer;
+        match session.command(&command, "CLIENT ID", limit).await {
+            Ok(id) => Ok(Own {
+                session,
+                id: self.convert(id, what)?,
+            }),
+            Err(fault) if fault.ends_connection() => Err(self.not_sent(what, fault)),
+            Err(fault) => Err(self.refused(what, fault)),
+        }
+    }
+
+    /// Leaves it to the next one. Only one that has had all its answers and watches nothing may be left.
+    pub(crate) async fn keep_own(&self, own: Own) {
+        *self.shared.own.lock().await = Some(own);
     }
 
     /// Dials and hangs up.

@@ -128,6 +128,31 @@ pub enum Fault {
         /// The run id now.
         after: String,
     },
+    /// A key by which something is decided says something else.
+    #[error("the key {key} says `{found}`, not `{expected}`")]
+    Says {
+        /// The key.
+        key: String,
+        /// What it says.
+        found: String,
+        /// What it should say.
+        expected: String,
+    },
+    /// The server is no replica.
+    #[error("this Redis is no replica; find out what has restarted or promoted it")]
+    NoReplica,
+    /// A replica has not reached an offset in time.
+    #[error(
+        "this replica is at offset {offset} after {limit:?} and not at {needed}; look at its link"
+    )]
+    Behind {
+        /// Where it is, bytes.
+        offset: u64,
+        /// Where it should be, bytes.
+        needed: u64,
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// A key changed while it was being read in pieces.
     #[error("the key {key} changes while it is read; stop what writes to it")]
     Changing {

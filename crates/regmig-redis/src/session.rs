@@ -82,6 +82,22 @@ impl Session {
         }
     }
 
+    /// Sends commands in one go and waits for all their answers, each in its place. What the server says no to is one
+    /// of them: only the loss of the connection is a fault.
+    pub(crate) async fn each(
+        &self,
+        commands: &Pipeline,
+        name: &str,
+        limit: Duration,
+    ) -> Result<Vec<Value>, Fault> {
+        let mut connection = self.connection.clone();
+        let sent = connection.send_packed_commands(commands, 0, commands.len());
+        match timeout(limit, sent).await {
+            Err(_) => Err(Fault::NoAnswer { limit }),
+            Ok(answers) => answers.map_err(|error| Fault::read(&error, name)),
+        }
+    }
+
     async fn send(&self, command: &Cmd, name: &str) -> Result<Value, Fault> {
         let mut connection = self.connection.clone();
         let answer = connection.send_packed_command(command).await;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 use regmig_core::state::State;
+use regmig_procedure::spec::Strategy;
 
 use crate::driver;
 use crate::explore::{Found, Scope, explore};
@@ -72,7 +73,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                     return Ok(2);
                 }
             };
-            let made = planted::true_one();
+            let made = planted::true_one(schedule.scene.strategy());
             for _ in 1..*times {
                 driver::run(&made, &schedule, false);
             }
@@ -94,23 +95,33 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
             json,
         } => {
             let begun = Instant::now();
-            let scope = Scope {
-                scenes: vec![Scene::Former, Scene::Fresh, Scene::Stopped],
-                until: State::Finalized,
-                pairs: *depth > 1,
-                rollbacks: true,
-                at_least: if *depth > 1 { *schedules } else { 0 },
-                random: if *depth > 1 { 10_000 } else { 0 },
-                seed: *seed,
-                enough: *enough,
-                only: only.clone(),
-                first: 0,
-                beside: None,
-            };
-            let found = explore(&planted::true_one(), &scope);
+            let mut found = Found::default();
+            for strategy in [Strategy::Copy, Strategy::Live] {
+                let scenes = Scene::ALL.into_iter();
+                let scope = Scope {
+                    scenes: scenes
+                        .filter(|scene| scene.strategy() == strategy)
+                        .collect(),
+                    until: State::Finalized,
+                    pairs: *depth > 1,
+                    rollbacks: true,
+                    at_least: if *depth > 1 {
+                        schedules.saturating_sub(found.schedules)
+                    } else {
+                        0
+                    },
+                    random: if *depth > 1 { 10_000 } else { 0 },
+                    seed: *seed,
+                    enough: *enough,
+                    only: only.clone(),
+                    first: 0,
+                    beside: None,
+                };
+                found.add(explore(&planted::true_one(strategy), &scope));
+            }
             tell(out, &found)?;
             let mut caught = 0;
-            for bug in &planted::ALL {
+            for bug in planted::all() {
                 match bug.caught() {
                     Some((schedule, words)) => {
                         caught += 1;
@@ -126,7 +137,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                 "pairs": found.pairs,
                 "random": found.random,
                 "violations": found.violations.len(),
-                "planted": planted::ALL.len(),
+                "planted": planted::all().count(),
                 "caught": caught,
                 "seed": seed,
                 "seconds": seconds,
@@ -135,7 +146,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
             if let Some(path) = json {
                 std::fs::write(path, format!("{figures}\n"))?;
             }
-            let good = found.violations.is_empty() && caught == planted::ALL.len();
+            let good = found.violations.is_empty() && caught == planted::all().count();
             Ok(u8::from(!good))
         }
     }

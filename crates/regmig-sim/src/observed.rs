@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use regmig_core::effect::{Answer, Query};
 use regmig_core::machine::Machine;
+use regmig_procedure::spec::Strategy;
 
 use crate::driver;
 use crate::planted;
@@ -41,7 +42,7 @@ pub const OWN: [&str; 9] = [
 ///
 /// What is wrong with the goals, or why one of them was not reached.
 pub fn observe(goals: &[&str]) -> Result<Vec<Observed>, String> {
-    let made = planted::true_one();
+    let made = planted::true_one(Strategy::Copy);
     let mut seen = Vec::new();
     for count in 0..=goals.len() {
         let (mut walked, mut reboot) = (goals.get(..count).unwrap_or_default(), None);

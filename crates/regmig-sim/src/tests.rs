@@ -1,6 +1,7 @@
 //! A quick exploration, the planted bugs, and schedules as text.
 
 use regmig_core::state::State;
+use regmig_procedure::spec::Strategy;
 
 use crate::driver::run;
 use crate::explore::{Scope, explore};
@@ -8,9 +9,9 @@ use crate::planted;
 use crate::schedule::Schedule;
 use crate::world::scene::Scene;
 
-fn explored(only: &str) -> Vec<(Schedule, String)> {
+fn explored(scene: Scene, only: &str) -> Vec<(Schedule, String)> {
     let scope = Scope {
-        scenes: vec![Scene::Fresh],
+        scenes: vec![scene],
         until: State::Finalized,
         pairs: false,
         rollbacks: true,
@@ -22,7 +23,7 @@ fn explored(only: &str) -> Vec<(Schedule, String)> {
         first: 0,
         beside: None,
     };
-    let found = explore(&planted::true_one(), &scope);
+    let found = explore(&planted::true_one(scene.strategy()), &scope);
     assert!(found.schedules > 100, "{}", found.schedules);
     found.violations
 }
@@ -37,17 +38,22 @@ fn none(violations: &[(Schedule, String)]) {
 
 #[test]
 fn single_faults_on_the_way_back_from_linked_do_no_harm() {
-    none(&explored("/to:linked,back:start"));
+    none(&explored(Scene::Fresh, "/to:linked,back:start"));
 }
 
 #[test]
 fn single_faults_on_the_way_home_do_no_harm() {
-    none(&explored("/to:proxy,back:synced"));
+    none(&explored(Scene::Fresh, "/to:proxy,back:synced"));
+}
+
+#[test]
+fn single_faults_on_the_way_home_of_a_live_migration_do_no_harm() {
+    none(&explored(Scene::LiveFresh, "/to:replica,back:warm"));
 }
 
 #[test]
 fn every_planted_bug_is_caught() {
-    for bug in planted::ALL {
+    for bug in planted::all() {
         assert!(bug.caught().is_some(), "not caught: {}", bug.name);
     }
 }
@@ -57,8 +63,8 @@ fn the_same_schedule_gives_the_same_run() {
     let schedule: Schedule = "stopped/to:proxy,back:warm/resume/E38:half-1-lost+J60:killed-after"
         .parse()
         .unwrap();
-    let once = run(&planted::true_one(), &schedule, true);
-    let twice = run(&planted::true_one(), &schedule, true);
+    let once = run(&planted::true_one(Strategy::Copy), &schedule, true);
+    let twice = run(&planted::true_one(Strategy::Copy), &schedule, true);
     assert!(once.trace.len() > 100);
     assert_eq!(once.trace, twice.trace);
 }
@@ -68,6 +74,7 @@ fn schedules_read_back_as_they_were_written() {
     for text in [
         "fresh/to:finalized/resume/",
         "former/to:proxy,back:warm,to:proxy/back:start/E12:half-3-killed+J7:unwritten",
+        "live-former/to:proxy/resume/J12:killed-before",
         "stopped/to:replica/resume/E0:reboot-dest-after+E1:late-1500+E2:unreachable-20000",
     ] {
         let schedule: Schedule = text.parse().unwrap();

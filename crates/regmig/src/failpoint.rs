@@ -104,7 +104,11 @@ impl Points {
         match &record.event {
             Event::Started { step, .. } => place.enter(step.clone()),
             Event::UndoStarted { step } => place.enter(format!("undo:{step}")),
-            Event::Acting { effect, .. } => {
+            Event::Acting { step, effect } => {
+                if place.step.is_empty() {
+                    // A step of an earlier process is decided about: no record says so, since nothing is undone yet.
+                    place.enter(format!("undo:{step}"));
+                }
                 place.begun += 1;
                 place.effect.clone_from(effect);
                 place.acted = false;

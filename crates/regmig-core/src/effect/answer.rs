@@ -16,6 +16,8 @@ pub enum Answer {
     Nothing,
     /// A time or a span.
     Millis(i64),
+    /// Yes or no.
+    Yes(bool),
     /// A number.
     Count(u64),
     /// A text, or that there is none.

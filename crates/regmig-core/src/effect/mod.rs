@@ -142,6 +142,20 @@ pub enum Effect {
         /// After so long they are killed, seconds.
         within_s: u64,
     },
+    /// Services shall be frozen: who connects to them is not refused, and waits.
+    Hold {
+        /// Where.
+        machine: Machine,
+        /// Which services.
+        services: Vec<String>,
+    },
+    /// Services shall not be frozen.
+    Release {
+        /// Where.
+        machine: Machine,
+        /// Which services.
+        services: Vec<String>,
+    },
     /// Docker shall restart services by this policy.
     RestartPolicy {
         /// Where.
@@ -155,6 +169,14 @@ pub enum Effect {
         machine: Machine,
         /// The main file, as seen inside the container.
         main: String,
+    },
+    /// nginx shall serve by its site file as that stands now, and say so in a file of regmig's beside it.
+    ReloadNginx {
+        /// Where.
+        machine: Machine,
+        /// So long is waited until the workers that served by another file have answered what they were asked, and
+        /// ended, milliseconds; nothing if they are not waited for.
+        drain_ms: Option<u64>,
     },
     /// Writes shall be held in Redis for at most so long.
     PauseWrites {
@@ -277,10 +299,46 @@ pub enum Effect {
     },
     /// source's data folder shall equal dest's, compared by content; both are stopped.
     HomePass,
-    /// The tunnel's container shall run on source.
-    StartTunnel,
-    /// The tunnel shall prove, in a container of its own, that it can log in on dest.
-    ProveTunnel,
+    /// dest's Redis shall be its own primary, unless the epoch is spent: that is set and looked at in one transaction
+    /// with the promotion.
+    Promote {
+        /// The epoch of this cutover.
+        epoch: String,
+        /// What it must have replicated.
+        offset: i64,
+        /// How long to wait for that, milliseconds.
+        within_ms: u64,
+    },
+    /// The epoch shall be spent if dest's Redis has not been promoted by it: it never will be.
+    Withdraw {
+        /// The epoch of a cutover.
+        epoch: String,
+    },
+    /// A timer on the machine shall take the way out of the cutover, unless it is disarmed in time: the epoch is spent,
+    /// and whichever machine has Redis's writes serves.
+    Arm {
+        /// Where.
+        machine: Machine,
+        /// The epoch of this cutover.
+        epoch: String,
+        /// When the timer acts, milliseconds from now.
+        within_ms: u64,
+    },
+    /// No such timer shall run, nor its files be there.
+    Disarm {
+        /// Where.
+        machine: Machine,
+    },
+    /// The tunnel's container shall run.
+    StartTunnel {
+        /// On which machine; it leads to the other's Redis.
+        machine: Machine,
+    },
+    /// The tunnel shall prove, in a container of its own, that it can log in on the other machine.
+    ProveTunnel {
+        /// On which machine.
+        machine: Machine,
+    },
     /// A container that regmig made shall not exist.
     RemoveContainer {
         /// Where.

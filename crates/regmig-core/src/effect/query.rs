@@ -86,6 +86,14 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// Whether Redis holds clients' writes back, found by one that would change nothing. Answer: `Yes`.
+    WritesPaused {
+        /// Where.
+        machine: Machine,
+    },
+    /// How long a cutover would take that asks everything and changes nothing; what it needs is connected
+    /// afterwards. Answer: `Millis`.
+    Rehearsal,
     /// A string key. Answer: `Text`.
     RedisGet {
         /// Where.

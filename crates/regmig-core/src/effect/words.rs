@@ -70,6 +70,12 @@ impl fmt::Display for Effect {
                     services.join(", ")
                 )
             }
+            Self::Hold { machine, services } => {
+                write!(f, "on {machine}: docker pause {}", services.join(", "))
+            }
+            Self::Release { machine, services } => {
+                write!(f, "on {machine}: docker unpause {}", services.join(", "))
+            }
             Self::RestartPolicy { machine, policies } => {
                 let each: Vec<String> = policies
                     .iter()
@@ -78,6 +84,17 @@ impl fmt::Display for Effect {
                 write!(f, "on {machine}: set restart policies {}", each.join(" "))
             }
             Self::TestNginx { machine, main } => write!(f, "on {machine}: nginx -t -c {main}"),
+            Self::ReloadNginx {
+                machine,
+                drain_ms: Some(ms),
+            } => write!(
+                f,
+                "on {machine}: nginx -s reload, and wait up to {ms} ms for the former workers to end"
+            ),
+            Self::ReloadNginx {
+                machine,
+                drain_ms: None,
+            } => write!(f, "on {machine}: nginx -s reload"),
             Self::PauseWrites { machine, ms } => {
                 write!(f, "on {machine}: Redis CLIENT PAUSE {ms} WRITE")
             }
@@ -164,10 +181,30 @@ impl fmt::Display for Effect {
                 f.write_str("on dest: last rsync of source's data, by checksum")
             }
             Self::HomePass => f.write_str("on dest: rsync its data home to source, by checksum"),
-            Self::StartTunnel => f.write_str("on source: run the tunnel's container"),
-            Self::ProveTunnel => {
-                f.write_str("on source: prove the tunnel's login in a container of its own")
+            Self::Promote { epoch, offset, .. } => write!(
+                f,
+                "on dest: once Redis has reached offset {offset}, REPLICAOF NO ONE, unless epoch {epoch} is spent"
+            ),
+            Self::Withdraw { epoch } => write!(
+                f,
+                "on dest: spend epoch {epoch}, so that Redis is not promoted by it any more"
+            ),
+            Self::Arm {
+                machine,
+                epoch,
+                within_ms,
+            } => write!(
+                f,
+                "on {machine}: arm a timer that takes the way out of epoch {epoch} after {within_ms} ms"
+            ),
+            Self::Disarm { machine } => write!(f, "on {machine}: disarm the timer"),
+            Self::StartTunnel { machine } => {
+                write!(f, "on {machine}: run the tunnel's container")
             }
+            Self::ProveTunnel { machine } => write!(
+                f,
+                "on {machine}: prove the tunnel's login in a container of its own"
+            ),
             Self::RemoveContainer { machine, name } => {
                 write!(f, "on {machine}: remove the container {name}")
             }

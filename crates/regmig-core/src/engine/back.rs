@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::port::PortError;
 use crate::report::Note;
 use crate::state::State;
-use crate::step::{Patience, Probe, Step, StepError, Undo, UndoFn};
+use crate::step::{Patience, PlanFn, Probe, Step, StepError, Undo, UndoFn};
 
 /// How often an undo is planned before it has failed for good.
 const UNDO_ROUNDS: u32 = 3;
@@ -34,11 +34,17 @@ impl<'e, X: Sync> Engine<'e, X> {
     ///
     /// [`EngineError::NoWay`] or [`EngineError::Never`] where there is none.
     pub async fn plan_back(&self, to: State) -> Result<WayBack<'e, X>, EngineError> {
-        let hoped = way_back(self.procedure, &self.cursor, to, |_| Ok(()))?;
+        let mut cursor = self.cursor.clone();
+        for (step, _) in self.undecided() {
+            if !matches!(self.probe(step).await, Ok(Probe::Holds(_))) {
+                cursor = cursor.without(step.id);
+            }
+        }
+        let hoped = way_back(self.procedure, &cursor, to, |_| Ok(()))?;
         let Some(cheapest) = hoped.failback() else {
             return Ok(hoped);
         };
-        if is_home(self.procedure, &self.cursor) {
+        if is_home(self.procedure, &cursor) {
             return Ok(hoped);
         }
         let replication = self.ready(Failback::Replication).await;
@@ -47,7 +53,7 @@ impl<'e, X: Sync> Engine<'e, X> {
             Failback::Replication => replication.clone(),
             Failback::Copy => copy.clone(),
         };
-        let mut way = way_back(self.procedure, &self.cursor, to, ready)?;
+        let mut way = way_back(self.procedure, &cursor, to, ready)?;
         way.ruled_out = ready(cheapest).err().map(|reason| (cheapest, reason));
         Ok(way)
     }
@@ -65,9 +71,19 @@ impl<'e, X: Sync> Engine<'e, X> {
         if let Some(halted) = self.prove_fence_again().await? {
             return Ok(halted);
         }
+        if let Some(halted) = self.decide().await? {
+            return Ok(halted);
+        }
         let way = self.plan_back(to).await?;
         if self.cursor.direction() != Direction::Back(to) {
             self.record(Event::RollbackBegun { to }).await?;
+        }
+        // What is still undecided now was withdrawn.
+        for (step, _) in self.undecided() {
+            let step = step.id.to_owned();
+            self.record(Event::UndoStarted { step: step.clone() })
+                .await?;
+            self.record(Event::Undone { step }).await?;
         }
         let mut undone = Vec::new();
         for (index, leg) in way.legs.iter().enumerate() {
@@ -107,6 +123,79 @@ impl<'e, X: Sync> Engine<'e, X> {
         Ok(Outcome::RolledBack(to))
     }
 
+    /// Steps that may have opened dest or not, each with what names the effects after which it cannot any more.
+    fn undecided(&self) -> Vec<(&'e Step<X>, PlanFn<X>)> {
+        let open = |step: &&Step<X>| {
+            let state = self.cursor.step(step.id);
+            state.is_some_and(|state| state.reached.is_none())
+        };
+        let steps = self.procedure.steps.iter().filter(open);
+        steps
+            .filter_map(|step| match step.undo {
+                Undo::OnceHomeUnless { withdraw, .. } => Some((step, withdraw)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Sees to it that a step which may or may not have opened dest cannot do so any more, and records it as reached
+    /// if it has. One that has not stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`]; where it cannot be seen to, an [`Outcome::Halted`] instead.
+    pub async fn decide(&mut self) -> Result<Option<Outcome>, EngineError> {
+        for (step, withdraw) in self.undecided() {
+            if self.cursor.direction() != Direction::Forward {
+                // It was withdrawn before the rollback began.
+                continue;
+            }
+            let mut round = 1;
+            let mut lost = false;
+            let trouble = loop {
+                let mut trouble = match self.withdraw(step, withdraw).await? {
+                    Ok(Probe::Holds(evidence)) => {
+                        let now = self.now().await?;
+                        self.reached(step, now, evidence, Vec::new()).await?;
+                        break None;
+                    }
+                    Ok(Probe::Conflict(_)) => break None,
+                    Ok(Probe::Absent(missing)) => failure(None, &StepError::Broken(missing)),
+                    Err(trouble) => trouble,
+                };
+                lost |= trouble.outcome_unknown;
+                trouble.outcome_unknown = lost;
+                if round == TRIES {
+                    break Some(trouble);
+                }
+                round += 1;
+                self.sleep(2000).await;
+            };
+            if let Some(trouble) = trouble {
+                return self.halted(step, trouble).await.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn withdraw(
+        &mut self,
+        step: &Step<X>,
+        withdraw: PlanFn<X>,
+    ) -> Result<Result<Probe, Failure>, EngineError> {
+        let effects = match withdraw(&self.cx()).await {
+            Ok(effects) => effects,
+            Err(error) => return Ok(Err(failure(None, &error))),
+        };
+        if let Err((effect, error)) = self.carry_out(step.id, &effects).await? {
+            return Ok(Err(failure(Some(&effect), &StepError::Port(error))));
+        }
+        Ok(self
+            .probe(step)
+            .await
+            .map_err(|error| failure(None, &error)))
+    }
+
     /// Waits for what a process that has ended may have left under way: an undo that looks before it has
     /// taken place would find nothing to do.
     async fn settle(&self) -> Result<(), PortError> {
@@ -132,9 +221,8 @@ impl<'e, X: Sync> Engine<'e, X> {
         let Some(fence) = self.procedure.homeward(Failback::Copy).steps.first() else {
             return Ok(None);
         };
-        let opened = |step: &&Step<X>| {
-            matches!(step.undo, Undo::OnceHome(_)) && self.cursor.step(step.id).is_some()
-        };
+        let opened =
+            |step: &&Step<X>| step.undo.opens_dest() && self.cursor.step(step.id).is_some();
         let dest_may_serve = self.procedure.steps.iter().any(|step| opened(&step));
         if !self.cursor.is_reached(fence.id) || !dest_may_serve {
             return Ok(None);
@@ -184,14 +272,15 @@ impl<'e, X: Sync> Engine<'e, X> {
                 });
             }
             (Undo::Nothing(reason), _) => nothing = Some(*reason),
-            (Undo::Run(_) | Undo::OnceHome(_), None) => {
-                nothing = Some("it held before regmig came")
-            }
-            (Undo::Run(plan) | Undo::OnceHome(plan), Some(before)) => {
+            (
+                Undo::Run(plan) | Undo::OnceHome(plan) | Undo::OnceHomeUnless { undo: plan, .. },
+                Some(before),
+            ) => {
                 if let Err(failure) = self.bring_back(step, *plan, &before).await? {
                     return Ok(Err(failure));
                 }
             }
+            (_, None) => nothing = Some("it held before regmig came"),
         }
         self.record(Event::Undone {
             step: step.id.to_owned(),
@@ -212,21 +301,30 @@ impl<'e, X: Sync> Engine<'e, X> {
         before: &Value,
     ) -> Result<Result<(), Failure>, EngineError> {
         let mut trouble = None;
+        let mut lost = false;
         for _ in 0..UNDO_ROUNDS {
             match plan(&self.cx(), before).await {
                 Ok(effects) if effects.is_empty() => return Ok(Ok(())),
                 Ok(effects) => trouble = self.undo_round(step, plan, before, &effects).await?,
-                Err(error @ StepError::Refused(_)) => return Ok(Err(failure(None, &error))),
+                Err(error @ StepError::Refused(_)) => {
+                    trouble = Some(failure(None, &error));
+                    break;
+                }
                 Err(error) => {
                     trouble = Some(failure(None, &error));
                     self.sleep(2000).await;
                 }
             }
-            if trouble.is_none() {
-                return Ok(Ok(()));
+            match &trouble {
+                None => return Ok(Ok(())),
+                Some(failure) => lost |= failure.outcome_unknown,
             }
         }
-        Ok(trouble.map_or(Ok(()), Err))
+        Ok(trouble.map_or(Ok(()), |mut failure| {
+            // What an earlier round had sent may still take place.
+            failure.outcome_unknown |= lost;
+            Err(failure)
+        }))
     }
 
     /// Carries effects of an undo out and waits, as long as the step's patience lasts, until they show.

@@ -225,6 +225,21 @@ impl<X: Sync> Engine<'_, X> {
     }
 
     async fn take(&mut self, step: &Step<X>) -> Result<Taken, EngineError> {
+        let mut lost = false;
+        let mut taken = self.take_in_rounds(step, &mut lost).await?;
+        if let Taken::Halted(failure) = &mut taken {
+            // What an earlier round had sent may still take place, however the last one ended.
+            failure.outcome_unknown |= lost;
+        }
+        Ok(taken)
+    }
+
+    /// `lost` says whether it is unknown how an effect ended.
+    async fn take_in_rounds(
+        &mut self,
+        step: &Step<X>,
+        lost: &mut bool,
+    ) -> Result<Taken, EngineError> {
         self.report.note(Note::Step {
             id: step.id,
             title: step.title,
@@ -260,6 +275,7 @@ impl<X: Sync> Engine<'_, X> {
                     // Remote commands end by themselves within their limit; then the effects,
                     // which say what shall be true, are simply asked for again.
                     round += 1;
+                    *lost = true;
                     let reason = error.chain().join(": ");
                     self.report.note(Note::Again {
                         reason: &reason,
@@ -341,11 +357,15 @@ impl<X: Sync> Engine<'_, X> {
             };
         self.record(Event::Reached {
             step: step.id.to_owned(),
-            evidence,
+            evidence: evidence.clone(),
         })
         .await?;
         let ms = self.cursor.last_ms().saturating_sub(begun_ms);
-        self.report.note(Note::Reached { id: step.id, ms });
+        self.report.note(Note::Reached {
+            id: step.id,
+            ms,
+            evidence: &evidence,
+        });
         Ok(Taken::Reached)
     }
 

@@ -99,9 +99,7 @@ pub fn way_back<'s, X>(
     }
 
     // A state that opens dest counts as entered as soon as that step has been started.
-    let opened = touched
-        .iter()
-        .filter(|step| matches!(step.undo, Undo::OnceHome(_)));
+    let opened = touched.iter().filter(|step| step.undo.opens_dest());
     let from = opened
         .map(|step| step.enters)
         .max()

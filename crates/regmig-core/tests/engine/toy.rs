@@ -109,8 +109,16 @@ impl Toy {
     fn carry_out(&self, effect: &Effect) {
         let mut files = self.files.lock().unwrap();
         match effect {
-            Effect::WriteFile { path, content, .. } => {
-                files.insert(path.clone(), content.clone());
+            Effect::WriteFile {
+                path,
+                content,
+                expect,
+                ..
+            } => {
+                let now = files.get(path);
+                if !matches!(expect, Expect::Content(wanted) if now != Some(wanted)) {
+                    files.insert(path.clone(), content.clone());
+                }
             }
             Effect::RemoveFile { path, .. } => {
                 files.remove(path);
@@ -263,9 +271,17 @@ pub(crate) fn cursor(notes: &Notes<'_>) -> Cursor {
 }
 
 fn engine<'a>(toy: &'a Toy, notes: &'a mut Notes<'_>) -> Engine<'a, ()> {
+    engine_of(&PROCEDURE, toy, notes)
+}
+
+pub(crate) fn engine_of<'a>(
+    procedure: &'a Procedure<()>,
+    toy: &'a Toy,
+    notes: &'a mut Notes<'_>,
+) -> Engine<'a, ()> {
     let cursor = cursor(notes);
     Engine {
-        procedure: &PROCEDURE,
+        procedure,
         spec: &(),
         world: toy,
         report: &Quiet,
@@ -335,7 +351,7 @@ static STEPS: [Step<()>; 4] = [
     ),
 ];
 
-static HOME: [Step<()>; 2] = [
+pub(crate) static HOME: [Step<()>; 2] = [
     step!("failback/fence", Synced, &[("gate", "shut")]),
     step!("failback/home", Synced, &[("home", "H")]),
 ];
@@ -354,7 +370,7 @@ static PROCEDURE: Procedure<()> = Procedure {
 };
 
 /// Closing dest for good is refused unless it is fenced and its data is home.
-async fn close(cx: &Cx<'_, ()>) -> Result<Vec<Effect>, StepError> {
+pub(crate) async fn close(cx: &Cx<'_, ()>) -> Result<Vec<Effect>, StepError> {
     let gate = content(cx, "gate").await?;
     let home = content(cx, "home").await?;
     if gate.is_none() && home.is_none() {
@@ -377,7 +393,7 @@ async fn close(cx: &Cx<'_, ()>) -> Result<Vec<Effect>, StepError> {
 
 type Files = &'static [(&'static str, &'static str)];
 
-async fn content(cx: &Cx<'_, ()>, path: &str) -> Result<Option<String>, StepError> {
+pub(crate) async fn content(cx: &Cx<'_, ()>, path: &str) -> Result<Option<String>, StepError> {
     match cx
         .ask(Query::File {
             machine: Machine::Source,
@@ -390,7 +406,7 @@ async fn content(cx: &Cx<'_, ()>, path: &str) -> Result<Option<String>, StepErro
     }
 }
 
-async fn probe(cx: &Cx<'_, ()>, files: Files) -> Result<Probe, StepError> {
+pub(crate) async fn probe(cx: &Cx<'_, ()>, files: Files) -> Result<Probe, StepError> {
     for (path, wanted) in files {
         if content(cx, path).await?.as_deref() != Some(wanted) {
             return Ok(Probe::absent(format!("{path} is not written")));

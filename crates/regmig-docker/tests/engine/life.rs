@@ -66,6 +66,15 @@ async fn a_container_from_its_making_to_its_removal() {
     );
     docker.unpause(n).await.unwrap();
     docker.unpause(n).await.unwrap();
+    docker.pause(n).await.unwrap();
+    docker.start(n).await.unwrap();
+    assert_eq!(
+        docker.container(n).await.unwrap().unwrap().state,
+        State::Running
+    );
+    docker.pause(n).await.unwrap();
+    docker.stop(n, GRACE).await.unwrap();
+    docker.start(n).await.unwrap();
     docker.kill(n, "HUP").await.unwrap();
     assert!(matches!(
         docker.remove(n).await.unwrap_err(),

@@ -114,6 +114,12 @@ async fn what_is_so_already_is_a_success() {
         in_state("running"),
     ];
     docker(running).unpause("web").await.unwrap();
+    let frozen = vec![
+        Act::answer(409, r#"{"message":"cannot start a paused container"}"#),
+        in_state("paused"),
+        Act::answer(204, ""),
+    ];
+    docker(frozen).start("web").await.unwrap();
     let removing = vec![
         in_state("exited"),
         Act::answer(409, r#"{"message":"removal in progress"}"#),

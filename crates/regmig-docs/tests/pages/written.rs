@@ -76,7 +76,9 @@ fn commands_are_understood() {
 
 #[test]
 fn steps_exist() {
-    let known: Vec<&str> = procedure::order(Strategy::Copy).map(|(id, _)| id).collect();
+    let strategies = [Strategy::Copy, Strategy::Live];
+    let order = strategies.into_iter().flat_map(procedure::order);
+    let known: Vec<&str> = order.map(|(id, _)| id).collect();
     let mut steps = 0;
     for page in all() {
         for code in page.code() {

@@ -16,15 +16,17 @@ use serde::{Deserialize, Serialize};
 use super::{FoundAll, are_down, at_once, found, holds_if, keep, nothing, policies, read_back};
 use crate::ask;
 use crate::procedure::ProcedureStep;
+use crate::steps::preflight;
 
 const FENCE_ID: &str = "cold/fence";
+/// What stands in its place in strategy `live`.
+pub(crate) const QUIET_ID: &str = "cold/policy";
 
 /// How source's containers were found.
 pub(crate) fn source_before(cx: &ask::Cx<'_>) -> Result<FoundAll, regmig_core::step::StepError> {
-    let before = cx
-        .past
-        .step(FENCE_ID)
-        .and_then(|state| state.before.as_ref());
+    let before = [FENCE_ID, QUIET_ID]
+        .into_iter()
+        .find_map(|id| cx.past.step(id)?.before.as_ref());
     Ok(before.map(read_back).transpose()?.unwrap_or_default())
 }
 
@@ -99,7 +101,7 @@ pub(crate) const FENCE: ProcedureStep = ProcedureStep {
                 .await?
                 .get(&spec.stack.redis)
                 .is_some_and(|redis| redis.runs());
-            if redis && pauses_writes(&ask::redis(cx, machine).await?.version) {
+            if redis && preflight::pauses_writes(&ask::redis(cx, machine).await?.version) {
                 effects.push(Effect::PauseWrites {
                     machine,
                     ms: spec.limits.stop_s * 1000 + 30_000,
@@ -167,14 +169,6 @@ pub(crate) const FENCE: ProcedureStep = ProcedureStep {
     stays: true,
 };
 
-/// `CLIENT PAUSE … WRITE` exists since Redis 6.2.0 (its release notes); before that, stopping the writers is the fence.
-fn pauses_writes(version: &str) -> bool {
-    let mut numbers = version
-        .split('.')
-        .map(|part| part.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 2)
-}
-
 pub(crate) const STOP: ProcedureStep = ProcedureStep {
     id: "cold/stop",
     enters: State::Cold,
@@ -216,17 +210,3 @@ pub(crate) const STOP: ProcedureStep = ProcedureStep {
     waits: false,
     stays: true,
 };
-
-#[cfg(test)]
-mod tests {
-    use super::pauses_writes;
-
-    #[test]
-    fn pause_of_writes_is_known_by_version() {
-        assert!(!pauses_writes("6.0.16"));
-        assert!(pauses_writes("6.2.0"));
-        assert!(pauses_writes("7.0.15"));
-        assert!(!pauses_writes("5.0.3"));
-        assert!(!pauses_writes("unknown"));
-    }
-}

@@ -137,12 +137,13 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
     title: "remove the migration's keys from both machines",
     probe: |cx| {
         Box::pin(async move {
-            for (machine, suffix) in [(Machine::Source, ".pull"), (Machine::Dest, ".tunnel")] {
+            for machine in Machine::BOTH {
                 let path = linked::authorized_keys_path(cx, machine).await?;
                 let Some(file) = ask::file(cx, machine, path).await? else {
                     continue;
                 };
-                if authorized_keys::contains(&file.content, &marker(cx, suffix)?) {
+                let contains = |marker| authorized_keys::contains(&file.content, marker);
+                if linked::key_markers(cx, machine)?.iter().any(contains) {
                     return Ok(Probe::Absent(format!(
                         "the migration's key still opens {machine}"
                     )));

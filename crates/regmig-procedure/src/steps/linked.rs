@@ -8,16 +8,16 @@ use regmig_core::effect::{Answer, Effect, Expect, Query};
 use regmig_core::facts::FileState;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
-use regmig_core::step::{Probe, StepError, Undo};
+use regmig_core::step::{Probe, Refusal, StepError, Undo};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Edited, at_once, edit_refused, keep, marker, nothing, read_back, restore, without_container,
 };
 use crate::ask::{self, Cx};
-use crate::edit::authorized_keys;
+use crate::edit::{EditErrorKind, authorized_keys};
 use crate::procedure::ProcedureStep;
-use crate::spec::{KeyKind, Reach, Spec};
+use crate::spec::{KeyKind, Reach, Spec, Strategy};
 
 const AUTHORIZE: &str = "linked/authorize";
 
@@ -31,10 +31,20 @@ pub fn tunnel_key(spec: &Spec) -> String {
     format!("{}/tunnel/key", spec.work(Machine::Source))
 }
 
+/// The private key of dest's tunnel in strategy `live`, in a folder that its container mounts.
+pub fn follow_key(spec: &Spec) -> String {
+    format!("{}/tunnel/key", spec.work(Machine::Dest))
+}
+
+/// The peer's host key, for the tunnel's container on a machine.
+pub fn tunnel_known_hosts(spec: &Spec, machine: Machine) -> String {
+    format!("{}/tunnel/known_hosts", spec.work(machine))
+}
+
 /// The peer's host key, for the SSH client on a machine.
 pub fn known_hosts(spec: &Spec, machine: Machine) -> String {
     match machine {
-        Machine::Source => format!("{}/tunnel/known_hosts", spec.work(machine)),
+        Machine::Source => tunnel_known_hosts(spec, machine),
         Machine::Dest => format!("{}/known_hosts", spec.work(machine)),
     }
 }
@@ -54,14 +64,34 @@ pub(crate) fn before_failback(spec: &Spec) -> String {
     format!("{}/data-before-failback", spec.work(Machine::Source))
 }
 
-/// Left by a tunnel that has logged in.
-pub fn proven(spec: &Spec) -> String {
-    format!("{}/tunnel-proven", spec.work(Machine::Source))
+/// Left by a tunnel that has logged in, on the machine where it ran.
+pub fn proven(spec: &Spec, machine: Machine) -> String {
+    format!("{}/tunnel-proven", spec.work(machine))
 }
 
 /// The container in which the tunnel's login is proven; one that lost its regmig stays behind.
 pub fn proof_container(spec: &Spec) -> String {
     format!("{}-proof", spec.tunnel.name)
+}
+
+/// Machines on which a tunnel runs.
+fn tunnels(spec: &Spec) -> &'static [Machine] {
+    match spec.strategy {
+        Strategy::Copy => &[Machine::Source],
+        Strategy::Live => &Machine::BOTH,
+    }
+}
+
+/// Every key pair: where it is, and what it is for.
+fn keys(spec: &Spec) -> Vec<(Machine, String, &'static str)> {
+    let mut keys = vec![
+        (Machine::Dest, pull_key(spec), "pull"),
+        (Machine::Source, tunnel_key(spec), "tunnel"),
+    ];
+    if spec.strategy == Strategy::Live {
+        keys.push((Machine::Dest, follow_key(spec), "follow"));
+    }
+    keys
 }
 
 /// Word with which the tunnel key's forced command answers.
@@ -73,10 +103,7 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
     title: "make one key pair on each machine, for this migration alone",
     probe: |cx| {
         Box::pin(async move {
-            for (machine, key) in [
-                (Machine::Dest, pull_key(cx.spec)),
-                (Machine::Source, tunnel_key(cx.spec)),
-            ] {
+            for (machine, key, _) in keys(cx.spec) {
                 if ask::file(cx, machine, format!("{key}.pub"))
                     .await?
                     .is_none()
@@ -94,38 +121,35 @@ pub(crate) const KEYS: ProcedureStep = ProcedureStep {
                 KeyKind::Ed25519 => "ed25519",
                 KeyKind::Rsa4096 => "rsa4096",
             };
-            let make = |machine, path, what: &str| Effect::MakeKey {
+            let make = |(machine, path, what)| Effect::MakeKey {
                 machine,
                 path,
                 kind: kind.to_owned(),
                 comment: format!("regmig {} {what}", cx.id()),
             };
-            let folder = format!("{}/tunnel", cx.spec.work(Machine::Source));
-            Ok(vec![
-                Effect::MakeFolder {
-                    machine: Machine::Source,
-                    path: folder,
-                    mode: 0o700,
-                },
-                Effect::Together(vec![
-                    make(Machine::Dest, pull_key(cx.spec), "pull"),
-                    make(Machine::Source, tunnel_key(cx.spec), "tunnel"),
-                ]),
-            ])
+            let folder = |machine: &Machine| Effect::MakeFolder {
+                machine: *machine,
+                path: format!("{}/tunnel", cx.spec.work(*machine)),
+                mode: 0o700,
+            };
+            let mut effects: Vec<Effect> = tunnels(cx.spec).iter().map(folder).collect();
+            effects.push(Effect::Together(
+                keys(cx.spec).into_iter().map(make).collect(),
+            ));
+            Ok(effects)
         })
     },
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
             let mut effects = Vec::new();
-            let tunnel = format!("{}/tunnel", cx.spec.work(Machine::Source));
-            if ask::folder(cx, Machine::Source, tunnel.clone())
-                .await?
-                .is_some()
-            {
-                effects.push(Effect::RemoveFolder {
-                    machine: Machine::Source,
-                    path: tunnel,
-                });
+            for machine in tunnels(cx.spec) {
+                let path = format!("{}/tunnel", cx.spec.work(*machine));
+                if ask::folder(cx, *machine, path.clone()).await?.is_some() {
+                    effects.push(Effect::RemoveFolder {
+                        machine: *machine,
+                        path,
+                    });
+                }
             }
             let pull = pull_key(cx.spec);
             for path in [pull.clone(), format!("{pull}.pub")] {
@@ -248,28 +272,32 @@ pub(crate) async fn unauthorize(
     let Some(now) = ask::file(cx, machine, path.clone()).await? else {
         return Ok(Vec::new());
     };
-    let marker = key_marker(cx, machine)?;
-    if was.as_ref() == Some(&now)
-        || (was.is_some() && !authorized_keys::contains(&now.content, &marker))
-    {
+    let markers = key_markers(cx, machine)?;
+    let contains = |marker| authorized_keys::contains(&now.content, marker);
+    if was.as_ref() == Some(&now) || (was.is_some() && !markers.iter().any(contains)) {
         return Ok(Vec::new());
     }
-    let edit = authorized_keys::remove(&now.content, &marker)
-        .map_err(|error| edit_refused(&error.in_file(&path)))?;
+    let mut after = now.content.clone();
+    // The first one may have had to end a line before it.
+    for marker in markers.iter().rev() {
+        after = authorized_keys::remove(&after, marker)
+            .map_err(|error| edit_refused(&error.in_file(&path)))?
+            .after;
+    }
     let expect = Expect::Content(now.content.clone());
     Ok(match was {
-        Some(was) if was.content == edit.after => vec![Effect::RestoreFile {
+        Some(was) if was.content == after => vec![Effect::RestoreFile {
             machine,
             path,
             state: was,
             expect,
         }],
-        None if edit.after.is_empty() => vec![Effect::RemoveFile { machine, path }],
-        _ if !edit.changed => Vec::new(),
+        None if after.is_empty() => vec![Effect::RemoveFile { machine, path }],
+        _ if after == now.content => Vec::new(),
         _ => vec![Effect::WriteFile {
             machine,
             path,
-            content: edit.after,
+            content: after,
             mode: now.mode,
             expect,
         }],
@@ -306,14 +334,94 @@ pub(crate) fn authorized_before(
         .and_then(|file| file.edited.was))
 }
 
-fn key_marker(cx: &Cx<'_>, machine: Machine) -> Result<crate::edit::Marker, StepError> {
-    marker(
-        cx,
-        match machine {
-            Machine::Source => ".pull",
-            Machine::Dest => ".tunnel",
-        },
-    )
+/// The markers of regmig's lines in a machine's `authorized_keys`, in the order in which they are added.
+pub(crate) fn key_markers(
+    cx: &Cx<'_>,
+    machine: Machine,
+) -> Result<Vec<crate::edit::Marker>, StepError> {
+    let suffixes: &[&str] = match (machine, cx.spec.strategy) {
+        (Machine::Source, Strategy::Copy) => &[".pull"],
+        (Machine::Source, Strategy::Live) => &[".pull", ".follow"],
+        (Machine::Dest, _) => &[".tunnel"],
+    };
+    suffixes.iter().map(|suffix| marker(cx, suffix)).collect()
+}
+
+/// Where source's Redis answers on source itself: the address of its container, which nothing has to publish.
+async fn source_redis(cx: &Cx<'_>) -> Result<String, StepError> {
+    let services = ask::services(cx, Machine::Source).await?;
+    let redis = services.get(&cx.spec.stack.redis);
+    let address =
+        redis.and_then(|redis| redis.networks.values().find(|address| !address.is_empty()));
+    address
+        .map(|address| format!("{address}:{}", cx.spec.redis.port))
+        .ok_or_else(|| {
+            StepError::refused(Refusal {
+                what: format!("{} on source", cx.spec.stack.redis),
+                found: "no container with an address".to_owned(),
+                expected: "a Redis that runs".to_owned(),
+                hint: format!("start it (`{}`) and look at its log", cx.spec.stack.start),
+            })
+        })
+}
+
+/// What goes into a machine's `authorized_keys`: keys, and the options of each.
+async fn lines(cx: &Cx<'_>, machine: Machine) -> Result<Vec<(String, String)>, StepError> {
+    let spec = cx.spec;
+    let forward = |to: &str| {
+        format!("restrict,port-forwarding,permitopen=\"{to}\",command=\"echo {GREETING}\"")
+    };
+    let keys = match machine {
+        Machine::Source => {
+            let mut lines = vec![(
+                pull_key(spec),
+                format!("restrict,command=\"{}\"", gate(spec)),
+            )];
+            if spec.strategy == Strategy::Live {
+                lines.push((follow_key(spec), forward(&source_redis(cx).await?)));
+            }
+            lines
+        }
+        Machine::Dest => vec![(tunnel_key(spec), forward(&spec.redis.published.to_string()))],
+    };
+    let mut lines = Vec::new();
+    for (key, options) in keys {
+        let public = ask::required_file(cx, machine.peer(), format!("{key}.pub")).await?;
+        lines.push((public.content.trim().to_owned(), options));
+    }
+    Ok(lines)
+}
+
+/// The effects after which dest's tunnel may reach source's Redis where that is now: a restart may give its container
+/// another address.
+pub(crate) async fn allow_tunnel(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
+    let machine = Machine::Source;
+    let path = authorized_keys_path(cx, machine).await?;
+    let now = ask::required_file(cx, machine, path.clone()).await?;
+    let refused = |error: crate::edit::EditError| edit_refused(&error.in_file(&path));
+    let mut content = now.content.clone();
+    let markers = key_markers(cx, machine)?;
+    for ((key, options), marker) in lines(cx, machine).await?.iter().zip(&markers) {
+        let line = format!("{options} {key}");
+        let edit = match authorized_keys::add(&content, &line, marker) {
+            Err(error) if error.kind == EditErrorKind::OtherEdit => {
+                let without = authorized_keys::remove(&content, marker).map_err(refused)?;
+                authorized_keys::add(&without.after, &line, marker)
+            }
+            other => other,
+        };
+        content = edit.map_err(refused)?.after;
+    }
+    if content == now.content {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Effect::WriteFile {
+        machine,
+        path,
+        content,
+        mode: now.mode,
+        expect: Expect::Content(now.content),
+    }])
 }
 
 async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
@@ -350,37 +458,32 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
         } else {
             format!("[{address}]:{port}")
         };
-        own(
-            machine,
-            known_hosts(spec, machine),
-            0o600,
-            format!("{name} {key}\n"),
-        )
-        .await?;
+        let mut paths = vec![known_hosts(spec, machine)];
+        if machine == Machine::Dest && spec.strategy == Strategy::Live {
+            paths.push(tunnel_known_hosts(spec, machine));
+        }
+        for path in paths {
+            own(machine, path, 0o600, format!("{name} {key}\n")).await?;
+        }
     }
     for machine in Machine::BOTH {
-        let (key, options) = match machine {
-            Machine::Source => (
-                pull_key(spec),
-                format!("restrict,command=\"{}\"", gate(spec)),
-            ),
-            Machine::Dest => (
-                tunnel_key(spec),
-                format!(
-                    "restrict,port-forwarding,permitopen=\"{}\",command=\"echo {GREETING}\"",
-                    spec.redis.published
-                ),
-            ),
-        };
-        let public = ask::required_file(cx, machine.peer(), format!("{key}.pub"))
-            .await?
-            .content;
         let path = authorized_keys_path(cx, machine).await?;
         let now = ask::file(cx, machine, path.clone()).await?;
-        let text = now.as_ref().map_or("", |file| file.content.as_str());
-        let line = format!("{options} {}", public.trim());
-        let edit = authorized_keys::add(text, &line, &key_marker(cx, machine)?)
-            .map_err(|error| edit_refused(&error.in_file(&path)))?;
+        let mut becomes = now
+            .as_ref()
+            .map_or(String::new(), |file| file.content.clone());
+        let markers = key_markers(cx, machine)?;
+        for ((key, options), marker) in lines(cx, machine).await?.iter().zip(&markers) {
+            let line = format!("{options} {key}");
+            becomes = match authorized_keys::add(&becomes, &line, marker) {
+                Ok(edit) => edit.after,
+                // source's Redis has had another address when this was written: `warm` sees to it.
+                Err(error) if error.kind == EditErrorKind::OtherEdit && becomes.contains(key) => {
+                    becomes
+                }
+                Err(error) => return Err(edit_refused(&error.in_file(&path)).into()),
+            };
+        }
         let folder = path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
         let new_folder = match folder {
             Some(folder) if ask::folder(cx, machine, folder.clone()).await?.is_none() => {
@@ -392,10 +495,7 @@ async fn written(cx: &Cx<'_>) -> Result<Vec<Written>, StepError> {
             machine,
             path,
             mode: 0o600,
-            edited: Edited {
-                was: now,
-                becomes: edit.after,
-            },
+            edited: Edited { was: now, becomes },
             new_folder,
         });
     }
@@ -479,45 +579,55 @@ pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
     id: "linked/prove-tunnel",
     enters: State::Linked,
     title: "prove that a container on source logs in on dest with its key",
-    probe: |cx| {
-        Box::pin(async move {
-            Ok(
-                match ask::file(cx, Machine::Source, proven(cx.spec)).await? {
-                    Some(_) => Probe::holds(),
-                    None => Probe::absent("the tunnel's login is not proven"),
-                },
-            )
-        })
-    },
+    probe: |cx| Box::pin(is_proven(cx, Machine::Source)),
     before: nothing,
-    plan: |cx| {
-        Box::pin(async move {
-            let content = format!("{GREETING}\n");
-            let path = proven(cx.spec);
-            Ok(vec![
-                Effect::ProveTunnel,
-                Effect::WriteFile {
-                    machine: Machine::Source,
-                    path,
-                    content,
-                    mode: 0o600,
-                    expect: Expect::Any,
-                },
-            ])
-        })
-    },
-    undo: Undo::Run(|cx, _| {
-        Box::pin(async move {
-            let machine = Machine::Source;
-            let mut effects = without_container(cx, machine, &proof_container(cx.spec)).await?;
-            let path = proven(cx.spec);
-            if ask::file(cx, machine, path.clone()).await?.is_some() {
-                effects.push(Effect::RemoveFile { machine, path });
-            }
-            Ok(effects)
-        })
-    }),
+    plan: |cx| Box::pin(async move { Ok(prove(cx, Machine::Source)) }),
+    undo: Undo::Run(|cx, _| Box::pin(forget_proof(cx, Machine::Source))),
     patience: at_once,
     waits: false,
     stays: true,
 };
+
+pub(crate) const DEST_TUNNEL: ProcedureStep = ProcedureStep {
+    id: "linked/prove-dest-tunnel",
+    enters: State::Linked,
+    title: "prove that a container on dest logs in on source with its key",
+    probe: |cx| Box::pin(is_proven(cx, Machine::Dest)),
+    before: nothing,
+    plan: |cx| Box::pin(async move { Ok(prove(cx, Machine::Dest)) }),
+    undo: Undo::Run(|cx, _| Box::pin(forget_proof(cx, Machine::Dest))),
+    patience: at_once,
+    waits: false,
+    stays: true,
+};
+
+async fn is_proven(cx: &Cx<'_>, machine: Machine) -> Result<Probe, StepError> {
+    Ok(
+        match ask::file(cx, machine, proven(cx.spec, machine)).await? {
+            Some(_) => Probe::holds(),
+            None => Probe::absent("the tunnel's login is not proven"),
+        },
+    )
+}
+
+fn prove(cx: &Cx<'_>, machine: Machine) -> Vec<Effect> {
+    vec![
+        Effect::ProveTunnel { machine },
+        Effect::WriteFile {
+            machine,
+            path: proven(cx.spec, machine),
+            content: format!("{GREETING}\n"),
+            mode: 0o600,
+            expect: Expect::Any,
+        },
+    ]
+}
+
+async fn forget_proof(cx: &Cx<'_>, machine: Machine) -> Result<Vec<Effect>, StepError> {
+    let mut effects = without_container(cx, machine, &proof_container(cx.spec)).await?;
+    let path = proven(cx.spec, machine);
+    if ask::file(cx, machine, path.clone()).await?.is_some() {
+        effects.push(Effect::RemoveFile { machine, path });
+    }
+    Ok(effects)
+}

@@ -21,6 +21,7 @@ pub mod failback;
 pub mod finalized;
 pub mod launched;
 pub mod linked;
+pub mod live;
 pub mod nameservers;
 pub mod outage;
 pub mod preflight;

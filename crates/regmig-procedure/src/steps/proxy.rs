@@ -138,7 +138,7 @@ async fn open(cx: &Cx<'_>) -> Result<Probe, StepError> {
 }
 
 /// A user is found through source's public HTTPS, which only dest's register can have answered.
-async fn served(cx: &Cx<'_>, known: &preflight::Evidence) -> Result<(), String> {
+pub(crate) async fn served(cx: &Cx<'_>, known: &preflight::Evidence) -> Result<(), String> {
     let words = |error: StepError| error.chain().join(": ");
     let http = ask::https(cx, Machine::Source, format!("/{}/server", known.user))
         .await

@@ -11,7 +11,7 @@ use super::{Edited, at_once, edit_refused, keep, marker, nothing, read_back, res
 use crate::ask::{self, Cx};
 use crate::edit::redis_conf;
 use crate::procedure::ProcedureStep;
-use crate::spec::Spec;
+use crate::spec::{Spec, Strategy};
 
 pub(crate) fn until_replicated(spec: &Spec) -> Patience {
     Patience {
@@ -40,7 +40,13 @@ pub(crate) const TUNNEL: ProcedureStep = ProcedureStep {
         })
     },
     before: nothing,
-    plan: |_| Box::pin(async { Ok(vec![Effect::StartTunnel]) }),
+    plan: |_| {
+        Box::pin(async {
+            Ok(vec![Effect::StartTunnel {
+                machine: Machine::Source,
+            }])
+        })
+    },
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
             super::without_container(cx, Machine::Source, &cx.spec.tunnel.name).await
@@ -154,7 +160,10 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
             let source = ask::redis(cx, Machine::Source).await?;
             let following = source.primary.as_deref() == Some(primary(cx).as_str());
             // A full resync wipes source's copy: it must never follow a dest that holds less than was proven.
-            let proven: serde_json::Value = cx.evidence("synced/data-equal")?;
+            let proven: serde_json::Value = cx.evidence(match cx.spec.strategy {
+                Strategy::Copy => "synced/data-equal",
+                Strategy::Live => "synced/caught-up",
+            })?;
             let keys = proven
                 .get("keys")
                 .and_then(serde_json::Value::as_u64)

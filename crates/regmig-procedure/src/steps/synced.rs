@@ -179,20 +179,7 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
     },
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
-            let machine = Machine::Dest;
-            let all = cx.spec.stack.all();
-            let mut effects = Vec::new();
-            if are_down(&ask::services(cx, machine).await?, &all).is_err() {
-                effects.push(Effect::RestartPolicy {
-                    machine,
-                    policies: policies(&all, "no"),
-                });
-                effects.push(Effect::Stop {
-                    machine,
-                    services: all,
-                    within_s: cx.spec.limits.stop_s,
-                });
-            }
+            let mut effects = shut_dest(cx).await?;
             // Where the way leads on, source's are about to serve; `cold` has them stopped.
             if cx.past.direction() == Direction::Back(State::Cold) {
                 effects.extend(stop_behind_source(cx).await?);
@@ -204,6 +191,26 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
     waits: false,
     stays: false,
 };
+
+/// The effects that stop dest's stack, and keep it so.
+pub(crate) async fn shut_dest(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
+    let machine = Machine::Dest;
+    let all = cx.spec.stack.all();
+    if are_down(&ask::services(cx, machine).await?, &all).is_ok() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        Effect::RestartPolicy {
+            machine,
+            policies: policies(&all, "no"),
+        },
+        Effect::Stop {
+            machine,
+            services: all,
+            within_s: cx.spec.limits.stop_s,
+        },
+    ])
+}
 
 /// The effects that stop source's DNS, and have its Redis save everything and end.
 async fn stop_behind_source(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {

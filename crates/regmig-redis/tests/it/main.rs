@@ -12,5 +12,7 @@ mod digest;
 mod digest_large;
 mod faults;
 mod keys;
+mod pause;
+mod promote;
 mod save;
 mod server;

@@ -2,6 +2,7 @@
 
 mod book;
 mod checkpoint;
+mod live;
 mod rests;
 mod walk;
 

@@ -66,9 +66,9 @@ impl Runner<'_> {
                 ));
             }
             if let Some(machine) = state.writes()
-                && let Some(key) = world.canary_left(machine)
+                && let Some(key) = world.own_key_left(machine)
             {
-                world.violation(format!("at {state}, {machine} still has the canary {key}"));
+                world.violation(format!("at {state}, {machine} still has {key} in its data"));
             }
             if back && state == State::Start {
                 let left = Left::of(world);

@@ -16,11 +16,14 @@ use serde_json::Value;
 
 use super::Runner;
 use super::book::Book;
+use super::live;
 use crate::schedule::{Goal, Schedule, Then};
 use crate::world::Left;
 
 /// How often an operator types `resume` before trying something else. Every fault has ended by then.
 const RESUMES: u32 = 8;
+/// How often a cutover may take the way out before it is through.
+const RETURNS: u32 = 6;
 /// How often an operator goes back and begins again.
 const REVERSALS: u32 = 2;
 /// Between the end of a run and the next command, milliseconds.
@@ -50,7 +53,8 @@ impl Runner<'_> {
     ) -> bool {
         let mut goals: VecDeque<Goal> = schedule.goals.iter().copied().collect();
         let mut then = Some(schedule.then);
-        let (mut resumes, mut reversals) = (0, 0);
+        let (mut resumes, mut reversals, mut returns) = (0, 0, 0);
+        let mut before_last = None;
         while let Some(goal) = goals.front().copied() {
             if !self.world.inner().state.violations.is_empty() {
                 return false;
@@ -71,6 +75,19 @@ impl Runner<'_> {
                     if goal == Goal::Back(state) {
                         goals.pop_front();
                         self.count(reached);
+                    } else if let Goal::To(to) = goal {
+                        returns += 1;
+                        if returns > RETURNS {
+                            self.violation(format!(
+                                "{to} is never reached: always back to {state}"
+                            ));
+                            return false;
+                        }
+                        if let Some(Then::Back(further)) = then.take()
+                            && self.offers(further)
+                        {
+                            goals.push_front(Goal::Back(further));
+                        }
                     }
                     resumes = 0;
                     continue;
@@ -87,6 +104,7 @@ impl Runner<'_> {
                 Ended::NoWay(words) | Ended::Short(words) => words,
             };
             self.world.tell(|| format!("-- not there yet: {words}"));
+            self.promised(schedule);
             if let Some(Then::Back(to)) = then.take()
                 && goal != Goal::Back(to)
                 && self.offers(to)
@@ -100,6 +118,11 @@ impl Runner<'_> {
                 resumes = 1;
                 self.world.inner().state.pass(OPERATOR_MS);
                 continue;
+            }
+            let passed = self.passed();
+            if passed != before_last {
+                before_last = passed;
+                resumes = 0;
             }
             resumes += 1;
             let wait = if resumes > 1 { PATIENT_MS } else { OPERATOR_MS };
@@ -145,6 +168,12 @@ impl Runner<'_> {
 
     pub(super) fn fold(&self) -> Result<Cursor, String> {
         Cursor::fold(&self.records).map_err(|error| error.to_string())
+    }
+
+    /// How many steps are behind.
+    fn passed(&self) -> Option<usize> {
+        let ids = self.made.procedure.order().map(|(id, _)| id);
+        Some(self.fold().ok()?.passed(ids))
     }
 
     /// Whether a rollback to a state is possible now.
@@ -236,7 +265,7 @@ impl Runner<'_> {
                             // It begins, or it does not; the migration goes on.
                             let _ = self.world.inner().state.carry_out(&effect);
                         }
-                        engine.forward(until).await.map(Ok)
+                        live::forward(&mut engine, until).await.map(Ok)
                     }
                     Goal::Back(to) => engine.rollback(to).await.map(Ok),
                 }

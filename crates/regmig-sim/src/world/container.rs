@@ -11,6 +11,8 @@ pub(crate) enum Status {
     Exited,
     /// Its process ended, and Docker will start it again.
     Restarting,
+    /// Its process is frozen: whoever connects is not refused, and waits.
+    Paused,
 }
 
 impl Status {
@@ -21,6 +23,7 @@ impl Status {
             Self::Running => "running",
             Self::Exited => "exited",
             Self::Restarting => "restarting",
+            Self::Paused => "paused",
         }
     }
 }
@@ -44,6 +47,8 @@ pub(crate) struct Container {
     pub(crate) boots_ms: Option<i64>,
     /// Whether Redis's port is published on the machine's loopback.
     pub(crate) published: bool,
+    /// Where it leads to, if it is a tunnel: that is settled when it is made.
+    pub(crate) leads_to: String,
     /// The compose file that it was made from, by checksum.
     pub(crate) made_from: String,
 }
@@ -51,6 +56,11 @@ pub(crate) struct Container {
 impl Container {
     pub(crate) fn runs(&self) -> bool {
         self.status == Status::Running
+    }
+
+    /// Whether there is a process in it, frozen or not: its name is found, and it has an address.
+    pub(crate) fn is_there(&self) -> bool {
+        matches!(self.status, Status::Running | Status::Paused)
     }
 
     /// Whether it runs and has begun to serve.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use regmig_core::machine::Machine;
 
 use super::files::{Data, Disk, File, Folder};
+use super::nginx::Site;
 use super::redis::load;
 use super::state::State;
 
@@ -18,6 +19,10 @@ struct Found {
     containers: BTreeMap<String, (String, bool)>,
     /// Whom its Redis follows and whether it would take writes as a replica, while it runs.
     redis: Option<(Option<(String, u16)>, bool)>,
+    /// What its nginx serves by, while it runs.
+    nginx: Option<Site>,
+    /// Timers that are armed.
+    timers: usize,
     /// dest's data set, where its Redis runs and writes to its files.
     data: Option<Data>,
 }
@@ -46,6 +51,12 @@ impl Left {
             );
             if was.redis != is.redis {
                 words.push(format!("{machine}: its Redis is not set as it was"));
+            }
+            if was.nginx != is.nginx {
+                words.push(format!("{machine}: its nginx does not serve as it did"));
+            }
+            if was.timers != is.timers {
+                words.push(format!("{machine}: a timer is left"));
             }
             if was.data != is.data {
                 words.push(format!("{machine}: its data set is not what it was"));
@@ -122,6 +133,10 @@ fn found(state: &State, machine: Machine) -> Found {
             })
             .collect(),
         redis: (host.redis.as_ref()).map(|redis| (redis.primary.clone(), redis.read_only)),
+        nginx: host.nginx.clone(),
+        timers: (state.timers.iter())
+            .filter(|timer| timer.machine == machine)
+            .count(),
         data: (machine == Machine::Dest && changes).then(|| own(at_rest()).collect()),
     }
 }

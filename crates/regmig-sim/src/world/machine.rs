@@ -33,6 +33,8 @@ pub(crate) struct Host {
     /// Until when nothing can be written to its disk.
     pub(crate) full_until: i64,
     histories: u64,
+    /// How often it was rebooted.
+    pub(super) reboots: u32,
 }
 
 impl Host {
@@ -49,6 +51,7 @@ impl Host {
             redis: None,
             nginx: None,
             full_until: 0,
+            reboots: 0,
         }
     }
 
@@ -89,7 +92,7 @@ impl Host {
         let Some(container) = self.containers.get_mut(name) else {
             return;
         };
-        if container.runs() {
+        if container.is_there() {
             return;
         }
         container.status = Status::Running;
@@ -108,7 +111,7 @@ impl Host {
         } else if service == stack.register || service == stack.dns {
             container.boots_ms = Some(now + BOOT_MS);
         } else if name == self.spec.tunnel.name {
-            let key = regmig_procedure::steps::linked::tunnel_key(&self.spec);
+            let key = super::link::tunnel_key(&self.spec, self.machine);
             if !self.disk.files.contains_key(key.as_str()) {
                 self.ends(name, now);
             }
@@ -168,7 +171,7 @@ impl Host {
         site.trusts.iter().all(there)
             && site.hosts.iter().all(|host| {
                 host.parse::<std::net::IpAddr>().is_ok()
-                    || self.service(host).is_some_and(Container::runs)
+                    || self.service(host).is_some_and(Container::is_there)
             })
     }
 
@@ -312,6 +315,7 @@ impl Host {
 
     /// The machine goes down in order and comes back.
     pub(crate) fn reboot(&mut self, now: i64) {
+        self.reboots += 1;
         let names: Vec<String> = self.containers.keys().cloned().collect();
         for name in &names {
             let stopped = self

@@ -1,15 +1,19 @@
 //! The simulated world behind the engine's two traits, and the faults that strike it.
 
+mod audit;
+mod clients;
 mod container;
 mod effect;
 mod files;
 mod left;
+mod link;
 mod machine;
 mod nginx;
 mod query;
 mod redis;
 pub(crate) mod scene;
 pub(crate) mod state;
+mod timer;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -274,6 +278,13 @@ pub(crate) fn touched(effect: &Effect) -> BTreeSet<Machine> {
         | Effect::RemoveStack { machine }
         | Effect::Start { machine, .. }
         | Effect::Stop { machine, .. }
+        | Effect::Hold { machine, .. }
+        | Effect::Release { machine, .. }
+        | Effect::ReloadNginx { machine, .. }
+        | Effect::Arm { machine, .. }
+        | Effect::Disarm { machine }
+        | Effect::StartTunnel { machine }
+        | Effect::ProveTunnel { machine }
         | Effect::RestartPolicy { machine, .. }
         | Effect::TestNginx { machine, .. }
         | Effect::PauseWrites { machine, .. }
@@ -289,9 +300,11 @@ pub(crate) fn touched(effect: &Effect) -> BTreeSet<Machine> {
         | Effect::RegisterCanary { machine, .. }
         | Effect::MakeKey { machine, .. }
         | Effect::RemoveContainer { machine, .. } => *machine,
-        Effect::WarmUp { .. } | Effect::LastPass { .. } => Machine::Dest,
+        Effect::WarmUp { .. }
+        | Effect::LastPass { .. }
+        | Effect::Promote { .. }
+        | Effect::Withdraw { .. } => Machine::Dest,
         Effect::HomePass => return BTreeSet::from(Machine::BOTH),
-        Effect::StartTunnel | Effect::ProveTunnel => Machine::Source,
         Effect::Measure { .. }
         | Effect::MeasureEnd { .. }
         | Effect::MeasureForget

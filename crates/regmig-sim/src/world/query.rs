@@ -11,6 +11,7 @@ use regmig_core::facts::{
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
 use regmig_procedure::spec::NameServer;
+use regmig_procedure::steps::live;
 
 use super::files::Content;
 use super::redis::{Link, Redis, load};
@@ -18,6 +19,8 @@ use super::state::State;
 
 /// How long a question takes, milliseconds.
 const QUERY_MS: i64 = 2;
+/// How long a rehearsal of the cutover takes, milliseconds.
+const REHEARSAL_MS: i64 = 100;
 const HOUR_MS: i64 = 3_600_000;
 
 fn refused<T>(what: impl Into<String>) -> Result<T, PortError> {
@@ -45,6 +48,7 @@ impl State {
             }
             Query::Outage => return Ok(Answer::Outage(self.outage.clone())),
             Query::Trust => return Ok(Answer::Text(Some("CERTIFICATE\n".to_owned()))),
+            Query::Rehearsal => self.pass(REHEARSAL_MS),
             _ => self.pass(QUERY_MS),
         }
         if self.cut_until > self.now {
@@ -136,6 +140,10 @@ impl State {
             Query::Containers { machine } => Answer::Containers(self.containers(*machine)),
             Query::Logs { .. } => Answer::Lines(vec!["started".to_owned()]),
             Query::Redis { machine } => Answer::Redis(Box::new(self.redis_state(*machine)?)),
+            Query::WritesPaused { machine } => {
+                Answer::Yes(self.loaded(*machine)?.paused_until > self.now)
+            }
+            Query::Rehearsal => Answer::Millis(REHEARSAL_MS),
             Query::RedisGet { machine, key } => {
                 let value = self.loaded(*machine)?.data.get(key.as_str());
                 Answer::Text(value.map(ToString::to_string))
@@ -148,8 +156,9 @@ impl State {
                 Answer::Lines(names.take(limit).map(str::to_owned).collect())
             }
             Query::Digest { machine } => {
-                let (keys, excluded, sum) =
-                    self.loaded(*machine)?.digest(&self.spec.redis.startup_keys);
+                let mut own = self.spec.redis.startup_keys.clone();
+                own.push(live::EPOCH_KEY.to_owned());
+                let (keys, excluded, sum) = self.loaded(*machine)?.digest(&own);
                 Answer::Digest(DataDigest {
                     keys,
                     excluded,
@@ -160,9 +169,12 @@ impl State {
                 if self.host(*machine).nginx.is_none() {
                     return not_sent(format!("nobody listens at {machine}:443"));
                 }
-                Answer::Http(match self.served_by(*machine) {
-                    Some(by) => self.register(by, path)?,
-                    None => http(502),
+                Answer::Http(match (self.served_by(*machine), self.reaches(*machine)) {
+                    (Some(by), _) => self.register(by, path)?,
+                    (None, Some(by)) => {
+                        return not_sent(format!("the register on {by} does not answer"));
+                    }
+                    (None, None) => http(502),
                 })
             }
             Query::Register { machine, path } => {
@@ -197,7 +209,7 @@ impl State {
             Query::LinkPull => {
                 let gate = format!("{}/pull-gate", self.spec.work(Machine::Source));
                 let gate = self.source.disk.files.contains_key(gate.as_str());
-                if !gate || !self.opens(Machine::Source) {
+                if !gate || !self.pulls() {
                     return refused("dest reading source's data folder");
                 }
                 Answer::Nothing
@@ -250,7 +262,10 @@ impl State {
             restart: container.restart.clone(),
             restarts: container.restarts,
             started_ms: container.started_ms,
-            networks: BTreeMap::new(),
+            networks: BTreeMap::from([(
+                "pryv_backend".to_owned(),
+                self.address(machine, container).unwrap_or_default(),
+            )]),
             ports: if container.published && container.runs() {
                 vec![format!("{}->6379/tcp", self.spec.redis.published)]
             } else {
@@ -297,6 +312,10 @@ impl State {
                 .as_ref()
                 .map(|(host, port)| format!("{host}:{port}")),
             link_up: redis.primary.is_some() && redis.link == Link::Up,
+            sync_left: match redis.link {
+                Link::Syncing(until) => Some(u64::try_from(until - self.now).unwrap_or_default()),
+                Link::Down | Link::Up => None,
+            },
             link_idle_s: redis.primary.is_some().then_some(0),
             offset: redis.offset,
             replicas: replicas.count() as u64,

@@ -43,6 +43,8 @@ pub(crate) struct Redis {
     pub(crate) offset: i64,
     /// Which history the offset counts in; stands for the replication id.
     pub(crate) history: u64,
+    /// The history before, and how far it counts: whoever followed that one can go on with this.
+    previous: Option<(u64, i64)>,
     backlog: Arc<Vec<Sent>>,
     /// The append-only file it holds open; nothing once that was deleted beneath it.
     pub(crate) log: Option<Arc<str>>,
@@ -59,6 +61,7 @@ impl Redis {
             paused_until: 0,
             offset: 0,
             history,
+            previous: None,
             backlog: Arc::default(),
             log: Some(log),
         }
@@ -74,14 +77,19 @@ impl Redis {
     /// Applies a command; as a primary, replicas are told.
     pub(crate) fn apply(&mut self, op: &Op, now: i64) {
         if self.primary.is_none() {
-            self.offset += OP_BYTES;
-            Arc::make_mut(&mut self.backlog).push(Sent {
-                offset: self.offset,
-                at_ms: now,
-                op: op.clone(),
-            });
+            self.count(op, now);
         }
         put(Arc::make_mut(&mut self.data), op);
+    }
+
+    /// A command of this history, whoever began it.
+    fn count(&mut self, op: &Op, now: i64) {
+        self.offset += OP_BYTES;
+        Arc::make_mut(&mut self.backlog).push(Sent {
+            offset: self.offset,
+            at_ms: now,
+            op: op.clone(),
+        });
     }
 
     /// Starts to follow a primary, or no one.
@@ -90,8 +98,8 @@ impl Redis {
             return;
         }
         if primary.is_none() {
+            self.previous = Some((self.history, self.offset));
             self.history = new_history;
-            self.backlog = Arc::default();
         }
         self.link = Link::Down;
         self.primary = primary;
@@ -109,8 +117,11 @@ impl Redis {
         }
         match self.link {
             Link::Down => {
-                let partial = self.history == primary.history && self.offset <= primary.offset;
-                self.link = if partial {
+                self.link = if self.can_go_on(primary) {
+                    if self.history != primary.history {
+                        self.previous = Some((self.history, self.offset));
+                        self.history = primary.history;
+                    }
                     Link::Up
                 } else {
                     Link::Syncing(now + RESYNC_MS)
@@ -123,6 +134,8 @@ impl Redis {
                 self.data = Arc::clone(&primary.data);
                 self.offset = primary.offset;
                 self.history = primary.history;
+                self.previous = None;
+                self.backlog = Arc::default();
                 Replicated::Everything
             }
             // A pause on a replica also holds what its primary sends.
@@ -135,14 +148,24 @@ impl Redis {
                     .filter(|sent| sent.offset > self.offset && sent.at_ms + LAG_MS <= now)
                     .map(|sent| sent.op.clone())
                     .collect();
-                let data = Arc::make_mut(&mut self.data);
                 for op in &due {
-                    put(data, op);
-                    self.offset += OP_BYTES;
+                    put(Arc::make_mut(&mut self.data), op);
+                    self.count(op, now);
                 }
                 Replicated::Some(due)
             }
         }
+    }
+
+    /// Whether what this replica lacks is all that its primary has to send.
+    fn can_go_on(&self, primary: &Self) -> bool {
+        let same = self.history == primary.history && self.offset <= primary.offset;
+        let before = |(history, until)| self.history == history && self.offset <= until;
+        let kept = match primary.backlog.first() {
+            Some(first) => first.offset - OP_BYTES,
+            None => primary.offset,
+        };
+        (same || primary.previous.is_some_and(before)) && self.offset >= kept
     }
 
     /// An order-independent digest of the data set without some keys.
@@ -197,4 +220,68 @@ pub(crate) fn rewritten(data: &Data) -> Content {
         value: Some(value.clone()),
     };
     Content::Log(Arc::new(data.iter().map(op).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redis(history: u64) -> Redis {
+        Redis::new(Data::new(), "log".into(), 0, history)
+    }
+
+    fn write(redis: &mut Redis, key: &str, now: i64) {
+        let op = Op {
+            key: key.into(),
+            value: Some("value".into()),
+        };
+        redis.apply(&op, now);
+    }
+
+    fn primary() -> Option<(String, u16)> {
+        Some(("tunnel".to_owned(), 1))
+    }
+
+    /// Follows until there is nothing more to take; how often everything was taken anew.
+    fn catch_up(replica: &mut Redis, primary: &Redis, now: i64) -> u32 {
+        let mut anew = 0;
+        for later in 0..50 {
+            let taken = replica.replicate(Some(primary), now + later * 50);
+            anew += u32::from(matches!(taken, Replicated::Everything));
+        }
+        assert_eq!((replica.link, replica.offset), (Link::Up, primary.offset));
+        anew
+    }
+
+    #[test]
+    fn a_former_primary_goes_on_where_its_replica_was_promoted() {
+        let (mut source, mut dest) = (redis(1), redis(2));
+        write(&mut source, "a", 0);
+        dest.follow(primary(), 0);
+        assert_eq!(catch_up(&mut dest, &source, 100), 1);
+        write(&mut source, "b", 5_000);
+        // A replica's own key, which no replica of it hears of.
+        write(&mut dest, "own", 5_000);
+        assert_eq!(catch_up(&mut dest, &source, 6_000), 0);
+        dest.follow(None, 3);
+        source.follow(primary(), 0);
+        write(&mut dest, "c", 10_000);
+        assert_eq!(catch_up(&mut source, &dest, 11_000), 0);
+        let keys: Vec<&str> = source.data.keys().map(|key| &**key).collect();
+        assert_eq!(keys, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_former_primary_with_writes_of_its_own_takes_everything_anew() {
+        let (mut source, mut dest) = (redis(1), redis(2));
+        dest.follow(primary(), 0);
+        catch_up(&mut dest, &source, 0);
+        dest.follow(None, 3);
+        write(&mut source, "late", 5_000);
+        write(&mut dest, "own", 5_000);
+        source.follow(primary(), 0);
+        assert_eq!(catch_up(&mut source, &dest, 6_000), 1);
+        let keys: Vec<&str> = source.data.keys().map(|key| &**key).collect();
+        assert_eq!(keys, ["own"]);
+    }
 }

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use regmig_core::machine::Machine;
 use regmig_procedure::profile::Profile;
 use regmig_procedure::spec::{
-    Consent, KeyKind, Limits, MachineSpec, NameServer, NameserversSpec, ProxySpec, Reach,
+    Consent, KeyKind, Limits, LiveSpec, MachineSpec, NameServer, NameserversSpec, ProxySpec, Reach,
     RedisSpec, Spec, SshSpec, StackSpec, Strategy, Thresholds, TunnelSpec,
 };
 
+use super::clients::{CORE, KNOWN, registration};
 use super::effect::{from_compose, service_part};
 use super::files::{Content, Data, File, Folder};
 use super::machine::Host;
 use super::redis::rewritten;
-use super::state::{CORE, KNOWN, State, registration};
+use super::state::State;
 
 /// When every simulated migration begins: 2026-11-22, milliseconds since the epoch.
 const BEGIN_MS: i64 = 1_795_305_600_000;
@@ -31,16 +32,36 @@ pub(crate) enum Scene {
     Former,
     /// The same, but stopped.
     Stopped,
+    /// As `Fresh`, for strategy `live`.
+    LiveFresh,
+    /// As `Former`, for strategy `live`.
+    LiveFormer,
 }
 
 impl Scene {
-    pub(crate) const ALL: [Self; 3] = [Self::Fresh, Self::Former, Self::Stopped];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Former,
+        Self::Fresh,
+        Self::Stopped,
+        Self::LiveFresh,
+        Self::LiveFormer,
+    ];
+
+    /// The strategy by which migrations go in it.
+    pub(crate) fn strategy(self) -> Strategy {
+        match self {
+            Self::Fresh | Self::Former | Self::Stopped => Strategy::Copy,
+            Self::LiveFresh | Self::LiveFormer => Strategy::Live,
+        }
+    }
 
     fn word(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
             Self::Former => "former",
             Self::Stopped => "stopped",
+            Self::LiveFresh => "live-fresh",
+            Self::LiveFormer => "live-former",
         }
     }
 }
@@ -56,7 +77,12 @@ impl FromStr for Scene {
 
     fn from_str(word: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|scene| scene.word() == word);
-        found.ok_or_else(|| format!("`{word}` is no scene; expected fresh, former or stopped"))
+        found.ok_or_else(|| {
+            format!(
+                "`{word}` is no scene; expected {}",
+                Self::ALL.map(Self::word).join(", ")
+            )
+        })
     }
 }
 
@@ -115,13 +141,13 @@ impl Scene {
         keys(&mut source);
         source_data(&mut source);
         run(&mut source, true);
-        if self != Self::Fresh {
+        if !matches!(self, Self::Fresh | Self::LiveFresh) {
             let mut data = Data::new();
             for op in registration("former", "co9.pryv.example") {
                 data.insert(op.key, op.value.unwrap_or_default());
             }
             put_data(&mut dest, &data);
-            run(&mut dest, self == Self::Former);
+            run(&mut dest, self != Self::Stopped);
         }
         let mut state = State::new(Arc::clone(spec), BEGIN_MS, source, dest);
         state.clients.active = false;
@@ -240,7 +266,7 @@ fn server(address: IpAddr) -> Vec<NameServer> {
 }
 
 /// The spec of every simulated migration: the layout of June 2019.
-pub(crate) fn spec() -> Spec {
+pub(crate) fn spec(strategy: Strategy) -> Spec {
     let source = IpAddr::from([10, 0, 0, 1]);
     let dest = IpAddr::from([10, 0, 0, 2]);
     let profile = Profile::Pryv2019.defaults();
@@ -261,7 +287,7 @@ pub(crate) fn spec() -> Spec {
     let publish = |what: &str| Some(vec!["publish".to_owned(), what.to_owned()]);
     Spec {
         domain: "pryv.example".to_owned(),
-        strategy: Strategy::Copy,
+        strategy,
         source: machine(source),
         dest: machine(dest),
         stack: StackSpec {
@@ -331,6 +357,7 @@ pub(crate) fn spec() -> Spec {
             replication_s: 30,
             delegation_s: 60,
         },
+        live: (strategy == Strategy::Live).then(LiveSpec::default),
         consent: Consent {
             foreign_containers: true,
             dest_data: true,

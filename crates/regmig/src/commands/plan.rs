@@ -73,7 +73,7 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
         }
         match step.undo {
             Undo::Never(reason) => render::say(&format!("    no undo: {reason}")),
-            Undo::OnceHome(_) => {
+            Undo::OnceHome(_) | Undo::OnceHomeUnless { .. } => {
                 render::say("    undone only once what dest has accepted is home on source");
             }
             Undo::Nothing(_) | Undo::Run(_) => {}

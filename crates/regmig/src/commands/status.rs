@@ -1,5 +1,6 @@
 //! `regmig status`: what is true now, what comes next, what to type.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use regmig_core::cursor::{Cursor, Direction};
@@ -41,6 +42,8 @@ pub(crate) struct Truth {
     services: Vec<String>,
     register: String,
     nginx: String,
+    /// Whether source's nginx sends its clients to dest, where that decides who accepts writes.
+    source_proxies: bool,
 }
 
 struct Seen {
@@ -57,7 +60,7 @@ pub(crate) async fn truth(spec: &Spec, world: &World) -> Truth {
             .find(|container| container.name == spec.tunnel.name)
             .map(|container| container.state.clone())
     });
-    Truth {
+    let mut truth = Truth {
         source,
         dest,
         tunnel,
@@ -65,6 +68,24 @@ pub(crate) async fn truth(spec: &Spec, world: &World) -> Truth {
         services: spec.stack.all(),
         register: spec.stack.register.clone(),
         nginx: spec.stack.nginx.clone(),
+        source_proxies: false,
+    };
+    if truth.writers().len() > 1 {
+        truth.source_proxies = proxies(spec, world).await;
+    }
+    truth
+}
+
+/// Whether source's nginx has the file by which it sends its clients to dest.
+async fn proxies(spec: &Spec, world: &World) -> bool {
+    let query = Query::File {
+        machine: Machine::Source,
+        path: spec.path(Machine::Source, &spec.proxy.nginx_site),
+    };
+    let dest = SocketAddr::from((spec.dest.address, spec.proxy.port)).to_string();
+    match tokio::time::timeout(PATIENCE, world.observe(&query)).await {
+        Ok(Ok(Answer::File(Some(file)))) => file.content.contains(&dest),
+        _ => false,
     }
 }
 
@@ -111,13 +132,19 @@ impl Truth {
         })
     }
 
-    /// Machines on which a client's write can be accepted: register, nginx and Redis run there.
+    /// Machines on which a client's write can be accepted: register and nginx run there, before a Redis that takes
+    /// writes.
     pub(crate) fn writers(&self) -> Vec<Machine> {
         Machine::BOTH
             .into_iter()
             .filter(|machine| {
                 self.runs(*machine, &self.register) && self.runs(*machine, &self.nginx)
             })
+            .filter(|machine| {
+                let redis = self.seen(*machine).redis.as_ref();
+                redis.is_none_or(|redis| redis.role == "master" || !redis.replica_read_only)
+            })
+            .filter(|machine| *machine != Machine::Source || !self.source_proxies)
             .collect()
     }
 
@@ -169,6 +196,9 @@ impl Truth {
     }
 
     fn replication(&self) -> Option<String> {
+        if let Some(line) = self.warmth() {
+            return Some(line);
+        }
         let source = self.source.redis.as_ref()?;
         let primary = source.primary.as_ref()?;
         let lag = self
@@ -180,6 +210,21 @@ impl Truth {
             format!(
                 "replication: ALARM, source follows {primary} but the link is DOWN; source's DNS grows stale"
             )
+        })
+    }
+
+    /// How far dest's Redis is, while it follows source's.
+    fn warmth(&self) -> Option<String> {
+        let (source, dest) = (self.source.redis.as_ref(), self.dest.redis.as_ref()?);
+        let primary = dest.primary.as_ref()?;
+        Some(if let Some(left) = dest.sync_left {
+            let left = left as f64 / 1e6;
+            format!("replication: dest follows {primary}, {left:.1} MB of the full resync to come")
+        } else if dest.link_up {
+            let lag = source.map_or(0, |source| (source.offset - dest.offset).max(0));
+            format!("replication: dest follows {primary}, link up, {lag} bytes behind")
+        } else {
+            format!("replication: dest follows {primary}, but the link is DOWN")
         })
     }
 

@@ -93,7 +93,11 @@ const OTHERS: &[Key] = &[
         "public_name",
         "the register's public name, such as \"reg.pryv.example\"",
     ),
-    key("platform", "strategy", "\"copy\", the published procedure"),
+    key(
+        "platform",
+        "strategy",
+        "\"copy\", the published procedure, or \"live\", through replication",
+    ),
     key(
         "stack",
         "compose_file",
@@ -347,6 +351,16 @@ const OTHERS: &[Key] = &[
         "limits",
         "delegation",
         "a duration in whole seconds, such as \"24h\"",
+    ),
+    key(
+        "limits",
+        "drain",
+        "a duration in whole seconds, such as \"5s\"; strategy \"live\" alone uses it",
+    ),
+    key(
+        "limits",
+        "way_out",
+        "a duration in whole seconds, such as \"10s\"; strategy \"live\" alone uses it",
     ),
     key("consent", "foreign_containers", "true or false"),
     key("consent", "dest_data", "true or false"),

@@ -3,6 +3,7 @@
 use regmig_core::effect::Effect;
 use regmig_core::machine::Machine;
 use regmig_procedure::spec::Spec;
+use regmig_procedure::steps::live;
 
 /// Effects as commands for a root shell on their machine, in order; those that are no one-liners in words.
 ///
@@ -31,6 +32,12 @@ fn one(spec: &Spec, effect: &Effect) -> Vec<String> {
         Effect::Stop {
             machine, services, ..
         } => compose(machine, format!("stop {}", services.join(" "))),
+        Effect::Hold { machine, services } => {
+            compose(machine, format!("pause {}", services.join(" ")))
+        }
+        Effect::Release { machine, services } => {
+            compose(machine, format!("unpause {}", services.join(" ")))
+        }
         Effect::Recreate {
             machine,
             services,
@@ -62,6 +69,30 @@ fn one(spec: &Spec, effect: &Effect) -> Vec<String> {
         } => on(
             machine,
             format!("rm -rf '{path}' && mv '{aside}' '{path}'"),
+        ),
+        Effect::ReloadNginx { machine, .. } => {
+            let (root, file) = (&spec.machine(*machine).root, &spec.stack.compose_file);
+            let site = spec.path(*machine, &spec.proxy.nginx_site);
+            let loaded = live::nginx_loaded(spec, *machine);
+            let nginx = &spec.stack.nginx;
+            on(
+                machine,
+                format!(
+                    "cd {root} && docker kill -s HUP $(docker-compose -f {file} ps -q {nginx}) && sha256sum < '{site}' | cut -c -64 > '{loaded}'"
+                ),
+            )
+        }
+        Effect::Unpause { machine } => redis(spec, machine, "client unpause"),
+        Effect::Withdraw { epoch } => redis(
+            spec,
+            &Machine::Dest,
+            &format!(
+                "eval \"{}\" 1 {} '{}' '{}'",
+                regmig_redis::SWAP,
+                live::EPOCH_KEY,
+                live::withdrawn(epoch),
+                live::armed(epoch)
+            ),
         ),
         Effect::ReplicaOf {
             machine,

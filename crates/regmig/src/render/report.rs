@@ -1,6 +1,7 @@
 //! What a run prints while it goes on: one line a step, its effects beneath it.
 
 use regmig_core::report::{Note, Report};
+use regmig_procedure::steps::live::section::{Rehearsed, rehearsed};
 
 use super::progress::Bars;
 use super::span;
@@ -30,7 +31,17 @@ impl Report for Lines {
                 "           again in {}: {reason}",
                 span(i64::try_from(after_ms).unwrap_or(0))
             ),
-            Note::Reached { id, ms } => format!("{now}  {id} holds after {}", span(ms)),
+            Note::Reached { id, ms, evidence } => {
+                let line = format!("{now}  {id} holds after {}", span(ms));
+                match rehearsed(id, evidence) {
+                    Some(Rehearsed { ms, way_out_ms }) => format!(
+                        "{line}\n           all that it asks took {}; after {} the timers take the way out by themselves",
+                        span(ms),
+                        span(i64::try_from(way_out_ms).unwrap_or(i64::MAX))
+                    ),
+                    None => line,
+                }
+            }
             Note::Entered(state) => format!("{now}  == {state}: {}", state.meaning()),
             Note::Failed { id, .. } => format!("{now}  {id} FAILED"),
             Note::Undoing { id, title } => format!("{now}  undoing {id}: {title}"),

@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use regmig_core::effect::{Answer, Effect};
 use regmig_core::port::{Act, Fut, PortError};
-use regmig_docker::RestartPolicy;
 use regmig_redis::Write;
 use regmig_ssh::FileWrite;
 
@@ -111,10 +110,15 @@ impl World {
                     .stop(services, Duration::from_secs(*within_s))
                     .await?;
             }
+            Effect::Hold { machine, services } => self.site(*machine).hold(services).await?,
+            Effect::Release { machine, services } => self.site(*machine).release(services).await?,
             Effect::RestartPolicy { machine, policies } => {
                 self.site(*machine).restart_policies(policies).await?
             }
             Effect::TestNginx { machine, main } => self.site(*machine).test_nginx(main).await?,
+            Effect::ReloadNginx { machine, drain_ms } => {
+                self.site(*machine).reload_nginx(*drain_ms).await?
+            }
             Effect::PauseWrites { machine, ms } => {
                 self.site(*machine)
                     .redis
@@ -212,8 +216,20 @@ impl World {
                     .await
                     .map(|pass| Answer::Passes(vec![pass]));
             }
-            Effect::StartTunnel => self.start_tunnel().await?,
-            Effect::ProveTunnel => self.prove_tunnel().await?,
+            Effect::Promote {
+                epoch,
+                offset,
+                within_ms,
+            } => self.promote(epoch, *offset, *within_ms).await?,
+            Effect::Withdraw { epoch } => self.withdraw(epoch).await?,
+            Effect::Arm {
+                machine,
+                epoch,
+                within_ms,
+            } => self.arm(*machine, epoch, *within_ms).await?,
+            Effect::Disarm { machine } => self.disarm(*machine).await?,
+            Effect::StartTunnel { machine } => self.start_tunnel(*machine).await?,
+            Effect::ProveTunnel { machine } => self.prove_tunnel(*machine).await?,
             Effect::RemoveContainer { machine, name } => {
                 self.site(*machine).remove_container(name).await?
             }
@@ -262,31 +278,6 @@ impl Site {
         )
         .await
         .map(|_| ())
-    }
-
-    async fn test_nginx(&self, main: &str) -> Result<(), PortError> {
-        let name = self.container(&self.spec.stack.nginx).await?.name;
-        let result = self.docker.exec(&name, ["nginx", "-t", "-c", main]).await?;
-        if result.status == 0 {
-            return Ok(());
-        }
-        let words = format!("{}{}", result.stdout, result.stderr);
-        Err(PortError::refused(
-            format!("nginx -t -c {main} on {}", self.machine),
-            words.trim().to_owned(),
-        ))
-    }
-
-    /// Stops and removes a container that regmig made.
-    async fn remove_container(&self, name: &str) -> Result<(), PortError> {
-        if self.docker.container(name).await?.is_some() {
-            self.docker
-                .set_restart_policy(name, RestartPolicy::No)
-                .await?;
-            self.docker.stop(name, Duration::from_secs(2)).await?;
-            self.docker.remove(name).await?;
-        }
-        Ok(())
     }
 
     /// Has Redis save and end, and sees its container stopped.

@@ -6,15 +6,18 @@ mod files;
 mod host;
 pub(crate) mod lease;
 mod names;
+mod nginx;
 mod observe;
 mod outage;
 mod program;
 pub(crate) mod progress;
 mod public;
+mod rehearsal;
 mod rsync;
 mod served;
 mod settled;
 mod site;
+mod timer;
 mod tunnel;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +27,7 @@ use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
 use regmig_http::TlsTrust;
 use regmig_procedure::spec::Spec;
+use regmig_procedure::steps::live;
 use secrecy::SecretString;
 
 use self::progress::Progress;
@@ -121,8 +125,10 @@ impl World {
     }
 
     fn digest_options(&self) -> regmig_redis::DigestOptions {
+        let mut excluded = self.spec.redis.startup_keys.clone();
+        excluded.push(live::EPOCH_KEY.to_owned());
         regmig_redis::DigestOptions {
-            excluded: self.spec.redis.startup_keys.clone(),
+            excluded,
             ..Default::default()
         }
     }

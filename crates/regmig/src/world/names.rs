@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use regmig_core::port::PortError;
+use regmig_docker::RestartPolicy;
 
 use super::site::Site;
 
@@ -42,6 +43,35 @@ impl Site {
             .map(|_| ())
     }
 
+    /// Freezes the containers of services, all at the same time.
+    pub(super) async fn hold(&self, services: &[String]) -> Result<(), PortError> {
+        let names = self.names().await?;
+        let names = &names;
+        // All of them end before the first error is told: none may be frozen later unnoticed.
+        let held = join_all(services.iter().map(|service| async move {
+            let Some(container) = names.get(service) else {
+                return Err(PortError::Refused {
+                    what: format!(
+                        "freezing {service} on {}: it has no container",
+                        self.machine
+                    ),
+                    source: None,
+                });
+            };
+            self.docker.pause(&container.name).await
+        }));
+        held.await.into_iter().collect()
+    }
+
+    /// Has the containers of services run on, all at the same time; those that are not frozen are left alone.
+    pub(super) async fn release(&self, services: &[String]) -> Result<(), PortError> {
+        let names = self.names().await?;
+        let frozen = (services.iter().filter_map(|service| names.get(service)))
+            .filter(|container| container.state == "paused");
+        let released = join_all(frozen.map(|container| self.docker.unpause(&container.name)));
+        released.await.into_iter().collect()
+    }
+
     /// Sets the restart policies of services that have a container.
     pub(super) async fn restart_policies(
         &self,
@@ -68,5 +98,17 @@ impl Site {
         )
         .await
         .map(|_| ())
+    }
+
+    /// Stops and removes a container that regmig made.
+    pub(super) async fn remove_container(&self, name: &str) -> Result<(), PortError> {
+        if self.docker.container(name).await?.is_some() {
+            self.docker
+                .set_restart_policy(name, RestartPolicy::No)
+                .await?;
+            self.docker.stop(name, Duration::from_secs(2)).await?;
+            self.docker.remove(name).await?;
+        }
+        Ok(())
     }
 }

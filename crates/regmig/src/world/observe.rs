@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::try_join;
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{DataDigest, RedisState};
 use regmig_core::port::{Fut, Observe, PortError};
@@ -72,6 +73,10 @@ impl World {
             Query::Redis { machine } => {
                 Answer::Redis(Box::new(self.site(*machine).redis_state().await?))
             }
+            Query::WritesPaused { machine } => {
+                Answer::Yes(self.site(*machine).redis.writes_paused().await?)
+            }
+            Query::Rehearsal => Answer::Millis(self.rehearsal().await?),
             Query::RedisGet { machine, key } => {
                 let value = self.site(*machine).redis.get(key).await?;
                 Answer::Text(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
@@ -150,9 +155,13 @@ impl World {
 }
 
 impl Site {
-    async fn redis_state(&self) -> Result<RedisState, PortError> {
-        let info = self.redis.info().await?;
-        let read_only = self.redis.config_get("replica-read-only").await?;
+    pub(super) async fn redis_state(&self) -> Result<RedisState, PortError> {
+        // One after the other they would cost a cutover two round trips.
+        let (info, read_only) = try_join(
+            self.redis.info(),
+            self.redis.config_get("replica-read-only"),
+        )
+        .await?;
         let replication = &info.replication;
         let replica = replication.role == Some(Role::Replica);
         let link = replication.link.as_ref().filter(|_| replica);
@@ -165,6 +174,9 @@ impl Site {
             primary: link.map(|link| format!("{}:{}", link.host, link.port)),
             link_up: link
                 .is_some_and(|link| link.status == LinkStatus::Up && !link.sync_in_progress),
+            sync_left: link
+                .filter(|link| link.sync_in_progress)
+                .and_then(|link| link.sync_left_bytes),
             link_idle_s: link
                 .and_then(|link| link.last_io_seconds)
                 .and_then(|idle| i64::try_from(idle).ok()),

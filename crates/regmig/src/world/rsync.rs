@@ -6,7 +6,7 @@ use regmig_core::effect::Expect;
 use regmig_core::facts::Pass;
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
-use regmig_procedure::steps::{linked, warm};
+use regmig_procedure::steps::warm;
 use regmig_ssh::{Command, FileWrite, Source};
 
 use super::World;
@@ -164,11 +164,4 @@ impl World {
         pass.ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(pass)
     }
-}
-
-/// Where the tunnel's key and known hosts are, for whoever mounts them.
-pub(super) fn tunnel_folder(world: &World) -> String {
-    let key = linked::tunnel_key(&world.spec);
-    key.rsplit_once('/')
-        .map_or(key.clone(), |(folder, _)| folder.to_owned())
 }

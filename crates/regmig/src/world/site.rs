@@ -24,9 +24,11 @@ pub(super) struct Site {
     compose: OnceCell<Vec<&'static str>>,
 }
 
-/// Waits for a script that was sent before. Programs that a script leaves running would keep the lock: none does.
+/// Waits for a script that was sent before. A program that a script leaves running would keep the lock: the timer, which
+/// is the only one, closes it first. It takes it again by itself, under the name that is in `lock`.
 const ALONE: &str = r#"lock=/run/lock; [ -d "$lock" ] || lock=/run
-exec 8>"$lock/regmig-effects"
+lock=$lock/regmig-effects
+exec 8>"$lock"
 flock -w 600 8 || { echo 'a command that was sent before is still at work' >&2; exit 1; }
 "#;
 

@@ -1,24 +1,31 @@
-//! The tunnel: a container of its own on source, beside its Redis.
+//! The tunnel: a container of its own beside a machine's Redis, which leads to the other machine's.
 //!
 //! It outlives restarts of Redis, of Docker and of the machine, and nothing
-//! but the stack's backend network reaches it.
+//! but the stack's backend network reaches it. source always has one; dest has one in strategy `live`.
 
 use std::time::Duration;
 
+use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
 use regmig_docker::{ContainerSpec, Mount, RestartPolicy};
-use regmig_procedure::steps::linked::{GREETING, proof_container};
+use regmig_procedure::spec::Spec;
+use regmig_procedure::steps::linked::{GREETING, follow_key, proof_container, tunnel_key};
 
 use super::World;
-use super::rsync::tunnel_folder;
 
 const INSIDE: &str = "/regmig";
 
 impl World {
-    /// An SSH client on source's backend network, with the migration's key.
-    async fn ssh_client(&self, name: &str, arguments: &[&str]) -> Result<ContainerSpec, PortError> {
-        let spec = &self.spec;
-        let redis = self.source.container(&spec.stack.redis).await?;
+    /// An SSH client on a machine's backend network, with the migration's key for the other machine.
+    async fn ssh_client(
+        &self,
+        machine: Machine,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<ContainerSpec, PortError> {
+        let (spec, peer) = (&self.spec, machine.peer());
+        // It need not run: its image and its network are known all the same.
+        let redis = self.site(machine).container(&spec.stack.redis).await?;
         let image = spec.tunnel.image.clone().unwrap_or(redis.image);
         let network = redis
             .networks
@@ -26,12 +33,16 @@ impl World {
             .next()
             .cloned()
             .ok_or_else(|| PortError::Refused {
-                what: format!("{} on source is on no network", redis.name),
+                what: format!("{} on {machine} is on no network", redis.name),
                 source: None,
             })?;
-        let user = self.dest.login_user().await?;
-        let port = spec.tunnel.dest_ssh_port.to_string();
-        let destination = format!("{user}@{}", spec.dest.address);
+        let user = self.site(peer).login_user().await?;
+        let port = match peer {
+            Machine::Source => spec.tunnel.source_ssh_port,
+            Machine::Dest => spec.tunnel.dest_ssh_port,
+        };
+        let port = port.to_string();
+        let destination = format!("{user}@{}", spec.machine(peer).address);
         let mut command = vec![
             "-p",
             &port,
@@ -59,26 +70,25 @@ impl World {
         Ok(ContainerSpec::new(&image, name)
             .entrypoint(["ssh"])
             .command(command)
-            .mount(Mount::read_only(tunnel_folder(self), INSIDE))
+            .mount(Mount::read_only(tunnel_folder(spec, machine), INSIDE))
             .network(&network, [spec.tunnel.name.as_str()])
             .user("0")
             .label("regmig", "tunnel"))
     }
 
     /// Logs in once, in a container that is gone afterwards.
-    pub(super) async fn prove_tunnel(&self) -> Result<(), PortError> {
-        let client = self.ssh_client(&proof_container(&self.spec), &[]).await?;
-        let result = self
-            .source
-            .docker
-            .run_once(&client, Duration::from_secs(30))
-            .await?;
+    pub(super) async fn prove_tunnel(&self, machine: Machine) -> Result<(), PortError> {
+        let name = proof_container(&self.spec);
+        let client = self.ssh_client(machine, &name, &[]).await?;
+        let docker = &self.site(machine).docker;
+        let result = docker.run_once(&client, Duration::from_secs(30)).await?;
         if result.status == 0 && result.stdout.contains(GREETING) {
             return Ok(());
         }
         let what = format!(
-            "a container of {} on source logging in on dest with the migration's key",
-            client.image()
+            "a container of {} on {machine} logging in on {} with the migration's key",
+            client.image(),
+            machine.peer()
         );
         let words = format!(
             "status {}: {}{}",
@@ -88,14 +98,23 @@ impl World {
     }
 
     /// Runs the tunnel, supervised by Docker.
-    pub(super) async fn start_tunnel(&self) -> Result<(), PortError> {
+    pub(super) async fn start_tunnel(&self, machine: Machine) -> Result<(), PortError> {
         let spec = &self.spec;
-        let forward = format!("0.0.0.0:{}:{}", spec.tunnel.port, spec.redis.published);
+        let to = match machine.peer() {
+            // Nothing on source has to publish its Redis: the tunnel ends on the machine itself, which reaches it.
+            Machine::Source => {
+                let address = self.source.address_of(&spec.stack.redis).await?;
+                format!("{address}:{}", spec.redis.port)
+            }
+            Machine::Dest => spec.redis.published.to_string(),
+        };
+        let forward = format!("0.0.0.0:{}:{to}", spec.tunnel.port);
         let client = self
-            .ssh_client(&spec.tunnel.name, &["-N", "-L", &forward])
+            .ssh_client(machine, &spec.tunnel.name, &["-N", "-L", &forward])
             .await?
             .restart(RestartPolicy::Always);
-        self.source.docker.run(&client).await.map(|_| ())
+        let docker = &self.site(machine).docker;
+        docker.run(&client).await.map(|_| ())
     }
 
     /// The SSH client in source's Redis image, found by asking the container that runs.
@@ -108,4 +127,14 @@ impl World {
                 .to_owned()
         }))
     }
+}
+
+/// The folder with the tunnel's key and known hosts on a machine.
+fn tunnel_folder(spec: &Spec, machine: Machine) -> String {
+    let key = match machine {
+        Machine::Source => tunnel_key(spec),
+        Machine::Dest => follow_key(spec),
+    };
+    key.rsplit_once('/')
+        .map_or(key.clone(), |(folder, _)| folder.to_owned())
 }

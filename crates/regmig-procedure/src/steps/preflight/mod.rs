@@ -3,6 +3,7 @@
 //! `regmig check` shows the same list.
 
 mod data;
+mod live;
 mod machines;
 mod stack;
 
@@ -16,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::{Edited, keep, no_effects, nothing};
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
-use crate::spec::Spec;
+use crate::spec::{Spec, Strategy};
 use crate::steps::{launched, warm};
+
+pub(crate) use self::live::pauses_writes;
 
 /// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -201,8 +204,11 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
         if sound.contains(&Machine::Source) {
             evidence = data::source_redis(cx, &mut list, &source_stack).await?;
         }
-        if evidence.is_some() {
+        if let Some(evidence) = &evidence {
             stack::tunnel_image(cx, &mut list, hosts.get(&Machine::Source)).await?;
+            if cx.spec.strategy == Strategy::Live {
+                live::checks(cx, &mut list, hosts.get(&Machine::Dest), evidence).await?;
+            }
         }
     }
     Ok((list.0, evidence))

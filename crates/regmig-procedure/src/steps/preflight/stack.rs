@@ -111,7 +111,7 @@ fn edit_refused_in(error: EditError, path: &str) -> Box<Refusal> {
 }
 
 /// Whether an image is among the tags, with or without the default registry and tag.
-fn has_image(tags: &[String], image: &str) -> bool {
+pub(super) fn has_image(tags: &[String], image: &str) -> bool {
     let short = image.strip_prefix("docker.io/").unwrap_or(image);
     let tagged = if short
         .rsplit('/')

@@ -95,12 +95,18 @@ impl State {
         }
     }
 
-    /// A container that regmig makes on source and starts.
-    pub(super) fn run_container(&mut self, name: &str, restart: &str) -> Result<(), Stop> {
+    /// A container that regmig makes and starts.
+    pub(super) fn run_container(
+        &mut self,
+        machine: Machine,
+        name: &str,
+        restart: &str,
+        leads_to: &str,
+    ) -> Result<(), Stop> {
         let redis = self.spec.stack.redis.clone();
-        let host = self.host(Machine::Source);
+        let host = self.host(machine);
         if host.service(&redis).is_none() {
-            return refused("Redis has no container on source");
+            return refused(format!("Redis has no container on {machine}"));
         }
         if !host.containers.contains_key(name) {
             self.beat()?;
@@ -115,15 +121,16 @@ impl State {
                 retry_ms: 0,
                 boots_ms: None,
                 published: false,
+                leads_to: leads_to.to_owned(),
                 made_from: String::new(),
             };
-            self.host_mut(Machine::Source)
+            self.host_mut(machine)
                 .containers
                 .insert(name.to_owned(), container);
         }
         self.beat()?;
         let now = self.now;
-        self.host_mut(Machine::Source).start(name, now);
+        self.host_mut(machine).start(name, now);
         Ok(())
     }
 }
@@ -141,6 +148,7 @@ pub(crate) fn from_compose(name: &str, service: &str, made_from: String) -> Cont
         retry_ms: 0,
         boots_ms: None,
         published: made_from.contains("127.0.0.1:6379"),
+        leads_to: String::new(),
         made_from,
     }
 }

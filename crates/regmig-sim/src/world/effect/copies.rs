@@ -27,7 +27,7 @@ impl State {
             manifest.push_str(&format!("{} *{path}\n", file.content.sum()));
             self.host_mut(machine).disk.files.insert(path.into(), file);
         }
-        self.run_container(backup::CHECK_CONTAINER, "no")?;
+        self.run_container(machine, backup::CHECK_CONTAINER, "no", "")?;
         self.beat()?;
         let now = self.now;
         let host = self.host_mut(machine);
@@ -45,7 +45,7 @@ impl State {
     pub(super) fn rsync(&mut self, to: Machine, checksum: bool) -> Result<(), Stop> {
         let from = to.peer();
         self.beat()?;
-        if !self.opens(Machine::Source) {
+        if !self.pulls() {
             return refused("Permission denied (publickey)");
         }
         let gate = format!("{}/pull-gate", self.spec.work(Machine::Source));

@@ -9,7 +9,7 @@ use crate::world::files::{Content, File, Folder};
 use crate::world::state::{State, Stop};
 
 impl State {
-    pub(super) fn put(&mut self, machine: Machine, path: &str, file: File) {
+    pub(in crate::world) fn put(&mut self, machine: Machine, path: &str, file: File) {
         let host = self.host_mut(machine);
         let owner = host.disk.around(path).map_or(0, |folder| folder.uid);
         host.disk.files.insert(

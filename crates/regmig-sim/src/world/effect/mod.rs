@@ -3,6 +3,7 @@
 mod containers;
 mod copies;
 mod files;
+mod live;
 mod redis;
 
 use regmig_core::effect::{Answer, Effect};
@@ -10,8 +11,9 @@ use regmig_core::facts::Outage;
 use regmig_core::machine::Machine;
 use regmig_procedure::steps::{linked, warm};
 
+use super::clients::Meter;
 use super::files::{Content, File, Op};
-use super::state::{Meter, State, Stop};
+use super::state::{State, Stop};
 
 pub(crate) use self::redis::canary;
 
@@ -138,6 +140,21 @@ impl State {
                     }
                 }
             }
+            Effect::Hold { machine, services } => self.hold(*machine, services)?,
+            Effect::Release { machine, services } => self.release(*machine, services)?,
+            Effect::ReloadNginx { machine, drain_ms } => self.reload_nginx(*machine, *drain_ms)?,
+            Effect::Promote {
+                epoch,
+                offset,
+                within_ms,
+            } => self.promote(epoch, *offset, *within_ms)?,
+            Effect::Withdraw { epoch } => self.withdraw(epoch)?,
+            Effect::Arm {
+                machine,
+                epoch,
+                within_ms,
+            } => self.arm(*machine, epoch, *within_ms)?,
+            Effect::Disarm { machine } => self.disarm(*machine)?,
             Effect::RestartPolicy { machine, policies } => self.set_policies(*machine, policies)?,
             Effect::TestNginx { machine, main } => self.test_nginx(*machine, main)?,
             Effect::PauseWrites { machine, ms } => {
@@ -266,16 +283,20 @@ impl State {
                 }
                 self.rsync(Machine::Source, true)?;
             }
-            Effect::StartTunnel => {
+            Effect::StartTunnel { machine } => {
                 let name = self.spec.tunnel.name.clone();
-                self.run_container(&name, "always")?;
+                let Some(to) = self.redis_at(machine.peer()) else {
+                    self.beat()?;
+                    return refused(format!("Redis on {} has no address", machine.peer()));
+                };
+                self.run_container(*machine, &name, "always", &to)?;
             }
-            Effect::ProveTunnel => {
+            Effect::ProveTunnel { machine } => {
                 let name = linked::proof_container(&self.spec);
-                self.run_container(&name, "no")?;
+                self.run_container(*machine, &name, "no", "")?;
                 self.beat()?;
-                self.host_mut(Machine::Source).containers.remove(&name);
-                if !self.opens(Machine::Dest) {
+                self.host_mut(*machine).containers.remove(&name);
+                if !self.tunnel_opens(*machine) {
                     return refused("status 255: Permission denied (publickey)");
                 }
             }
@@ -300,7 +321,7 @@ impl State {
         Ok(Answer::Nothing)
     }
 
-    fn has_room(&self, machine: Machine) -> Result<(), Stop> {
+    pub(super) fn has_room(&self, machine: Machine) -> Result<(), Stop> {
         if self.host(machine).full_until > self.now {
             return refused(format!("no space left on {machine}"));
         }

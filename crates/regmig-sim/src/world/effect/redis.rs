@@ -3,9 +3,10 @@
 use regmig_core::machine::Machine;
 
 use super::refused;
+use crate::world::clients::registration;
 use crate::world::files::Op;
 use crate::world::redis::Redis;
-use crate::world::state::{State, Stop, registration};
+use crate::world::state::{State, Stop};
 
 impl State {
     /// The running Redis of a machine, after one part.

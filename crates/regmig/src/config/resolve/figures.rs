@@ -1,6 +1,6 @@
 //! `[thresholds]`, `[limits]` and `[consent]`: figures and agreements, all with defaults.
 
-use regmig_procedure::spec::{Consent, Limits, Thresholds};
+use regmig_procedure::spec::{Consent, Limits, LiveSpec, Strategy, Thresholds};
 
 use crate::config::section::Section;
 use crate::config::units;
@@ -47,6 +47,20 @@ pub(super) fn limits(section: &Section<'_>) -> Option<Limits> {
         replication_s: replication_s?.value,
         delegation_s: delegation_s?.value,
     })
+}
+
+/// Reads what `[limits]` says of strategy `live`; nothing in any other.
+pub(super) fn live(section: &Section<'_>, strategy: Option<Strategy>) -> Option<LiveSpec> {
+    let default = LiveSpec::default();
+    let drain_s = section.text("drain", units::seconds).or(default.drain_s);
+    let way_out_s = section
+        .text("way_out", units::seconds)
+        .or(default.way_out_s);
+    let live = LiveSpec {
+        drain_s: drain_s?.value,
+        way_out_s: way_out_s?.value,
+    };
+    (strategy == Some(Strategy::Live)).then_some(live)
 }
 
 /// Reads `[consent]`.

@@ -66,6 +66,7 @@ pub(super) fn resolve(
     );
     let thresholds = figures::thresholds(&section("thresholds"));
     let limits = figures::limits(&section("limits"));
+    let live = figures::live(&section("limits"), platform.strategy);
     let consent = figures::consent(&section("consent"));
     contradictions::machines(&source, &dest, notes);
     contradictions::delegation(&source, &dest, &nameservers, notes);
@@ -81,6 +82,7 @@ pub(super) fn resolve(
         nameservers: nameservers.spec?,
         thresholds: thresholds?,
         limits: limits?,
+        live,
         consent: consent?,
     })
 }

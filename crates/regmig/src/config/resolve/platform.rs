@@ -81,16 +81,10 @@ fn profile(text: &str) -> Result<Profile, Flaw> {
 fn strategy(text: &str) -> Result<Strategy, Flaw> {
     match text {
         "copy" => Ok(Strategy::Copy),
-        "live" => {
-            let advice = "write \"copy\", or leave the key out";
-            Err(Flaw::new(
-                "does not exist yet in this version of regmig",
-                advice,
-            ))
-        }
+        "live" => Ok(Strategy::Live),
         _ => Err(Flaw::new(
             "is not a strategy",
-            "write \"copy\", or leave the key out",
+            "write \"live\" or \"copy\", or leave the key out",
         )),
     }
 }

@@ -257,7 +257,7 @@ const VALUES: &[Case] = &[
         "\"pryv-2019\"",
         "\"pryv-2018\"",
     ),
-    ("the strategy to come", FULL, "\"copy\"", "\"live\""),
+    ("a strategy of nobody", FULL, "\"copy\"", "\"rsync\""),
     (
         "a public name elsewhere",
         FULL,

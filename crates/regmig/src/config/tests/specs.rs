@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use regmig_procedure::spec::{KeyKind, Reach, SecretSource, Spec};
+use regmig_procedure::spec::{KeyKind, LiveSpec, Reach, SecretSource, Spec, Strategy};
 
 use super::{DEST_LOCAL, FULL, Folder, GENERIC, MINIMAL, edited};
 use crate::config::load;
@@ -23,6 +23,16 @@ fn defaults_are_filled_in() {
 fn every_key_has_its_effect() {
     let folder = Folder::new();
     insta::assert_snapshot!(json(&folder, &folder.spec(FULL)));
+}
+
+#[test]
+fn what_live_needs_is_there_with_live_alone() {
+    let folder = Folder::new();
+    assert_eq!(folder.spec(FULL).live, None);
+    let spec = folder.spec(&edited(FULL, "\"copy\"", "\"live\""));
+    assert_eq!(spec.strategy, Strategy::Live);
+    let (drain_s, way_out_s) = (4, 20);
+    assert_eq!(spec.live, Some(LiveSpec { drain_s, way_out_s }));
 }
 
 #[test]

@@ -1,130 +1,18 @@
-//! Bugs that are planted on purpose: an explorer that does not find them proves nothing.
+//! Bugs of the `copy` strategy.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use regmig_core::effect::{Effect, Query};
 use regmig_core::machine::Machine;
 use regmig_core::port::Fut;
 use regmig_core::state::State;
-use regmig_core::step::{Cx, Homeward, Probe, Procedure, Step, StepError, Undo};
+use regmig_core::step::{Cx, Probe, StepError, Undo};
 use regmig_procedure::procedure;
-use regmig_procedure::spec::{Spec, Strategy};
-use serde_json::{Value, json};
+use regmig_procedure::spec::Spec;
+use serde_json::json;
 
-use crate::driver::Made;
-use crate::explore::{Scope, explore};
-use crate::schedule::Schedule;
-use crate::world::scene::{self, Scene};
-
-/// A bug of the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slip {
-    /// None.
-    None,
-    /// The pre-image of a retry replaces the first.
-    ForgetsBefore,
-    /// Effects are carried out before their record is durable.
-    ActsFirst,
-}
-
-/// regmig as it is.
-pub(crate) fn true_one() -> Made {
-    Made {
-        spec: Arc::new(scene::spec()),
-        procedure: table(),
-        slip: Slip::None,
-    }
-}
-
-/// The tables of steps, for changing one.
-fn table() -> Procedure<Spec> {
-    let known = procedure::procedure(Strategy::Copy);
-    let home = |way: &Homeward<Spec>| Homeward {
-        ready: way.ready,
-        steps: copies(way.steps),
-    };
-    Procedure {
-        steps: copies(known.steps),
-        replication: home(&known.replication),
-        copy: home(&known.copy),
-    }
-}
-
-fn copies(steps: &[Step<Spec>]) -> &'static [Step<Spec>] {
-    Vec::leak(steps.iter().map(copy).collect())
-}
-
-fn copy(step: &Step<Spec>) -> Step<Spec> {
-    Step {
-        undo: match &step.undo {
-            Undo::Nothing(reason) => Undo::Nothing(reason),
-            Undo::Run(plan) => Undo::Run(*plan),
-            Undo::OnceHome(plan) => Undo::OnceHome(*plan),
-            Undo::Never(reason) => Undo::Never(reason),
-        },
-        id: step.id,
-        enters: step.enters,
-        title: step.title,
-        probe: step.probe,
-        before: step.before,
-        plan: step.plan,
-        patience: step.patience,
-        waits: step.waits,
-        stays: step.stays,
-    }
-}
-
-/// One planted bug.
-pub(crate) struct Planted {
-    /// What is wrong, in a few words.
-    pub(crate) name: &'static str,
-    /// Where it is looked for: migrations whose text contains this.
-    only: &'static str,
-    until: State,
-    /// Faults on the way forward from this effect on.
-    first: u32,
-    slip: Slip,
-    plant: fn(&mut Tables),
-}
-
-/// The tables of steps, open to change.
-struct Tables {
-    forward: Vec<Step<Spec>>,
-    replication: Vec<Step<Spec>>,
-    copy: Vec<Step<Spec>>,
-}
-
-impl Tables {
-    /// Changes a step wherever it stands.
-    fn change(&mut self, id: &str, change: impl Fn(&mut Step<Spec>)) {
-        let all = [&mut self.forward, &mut self.replication, &mut self.copy];
-        for step in all.into_iter().flatten().filter(|step| step.id == id) {
-            change(step);
-        }
-    }
-
-    /// A step that is taken for done without being looked at.
-    fn blind(&mut self, id: &str) {
-        self.change(id, |step| step.probe = holds);
-    }
-}
-
-fn holds<'a>(_: &'a Cx<'a, Spec>) -> Fut<'a, Result<Probe, StepError>> {
-    Box::pin(async { Ok(Probe::Holds(Value::Null)) })
-}
-
-fn nothing<'a>(_: &'a Cx<'a, Spec>) -> Fut<'a, Result<Vec<Effect>, StepError>> {
-    Box::pin(async { Ok(Vec::new()) })
-}
-
-/// The plan of the true step of that name.
-async fn planned(cx: &Cx<'_, Spec>, id: &str) -> Result<Vec<Effect>, StepError> {
-    match procedure::COPY.iter().find(|step| step.id == id) {
-        Some(step) => (step.plan)(cx).await,
-        None => Err(StepError::Broken(format!("no step {id}"))),
-    }
-}
+use super::{Planted, Slip, nothing, planned};
+use crate::world::scene::Scene;
 
 /// As the true fence's evidence, of a fence that holds nothing.
 fn open_fence<'a>(cx: &'a Cx<'a, Spec>) -> Fut<'a, Result<Probe, StepError>> {
@@ -136,10 +24,11 @@ fn open_fence<'a>(cx: &'a Cx<'a, Spec>) -> Fut<'a, Result<Probe, StepError>> {
     })
 }
 
-/// Every planted bug.
-pub(crate) const ALL: [Planted; 14] = [
+/// Every one of them.
+pub(super) static ALL: [Planted; 14] = [
     Planted {
         name: "the fence is skipped",
+        scene: Scene::Fresh,
         only: "/to:cold,back:start",
         until: State::Finalized,
         first: 0,
@@ -154,6 +43,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "the fence leaves the restart policies",
+        scene: Scene::Fresh,
         only: "/to:synced,back:warm",
         until: State::Finalized,
         first: 0,
@@ -185,6 +75,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "dest is started before the last pass",
+        scene: Scene::Fresh,
         only: "/to:synced,back:start",
         until: State::Finalized,
         first: 0,
@@ -199,6 +90,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "the last pass is missing, and the data are not compared",
+        scene: Scene::Fresh,
         only: "/to:proxy,back:synced",
         until: State::Finalized,
         first: 0,
@@ -215,6 +107,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "failback does not compare offsets or digests",
+        scene: Scene::Fresh,
         only: "/to:replica,back:warm",
         until: State::Finalized,
         first: 0,
@@ -226,6 +119,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "failback copies nothing, and does not compare",
+        scene: Scene::Fresh,
         only: "/to:proxy,back:synced",
         until: State::Finalized,
         first: 0,
@@ -237,6 +131,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "failback does not fence dest",
+        scene: Scene::Fresh,
         only: "/to:proxy,back:synced",
         until: State::Finalized,
         first: 0,
@@ -250,6 +145,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "source's nginx comes back before dest's writes are home",
+        scene: Scene::Fresh,
         only: "/to:proxy/",
         until: State::Proxy,
         first: 36,
@@ -291,6 +187,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "dest's nginx comes back on a reboot in the cold window",
+        scene: Scene::Fresh,
         only: "/to:synced,back:warm",
         until: State::Finalized,
         first: 0,
@@ -313,6 +210,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "the pre-image is forgotten on a retry",
+        scene: Scene::Fresh,
         only: "/to:finalized/",
         until: State::Finalized,
         first: 15,
@@ -321,6 +219,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "effects are carried out before their record is durable",
+        scene: Scene::Fresh,
         only: "/to:linked/",
         until: State::Linked,
         first: 0,
@@ -329,6 +228,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "the undo of the published port is skipped",
+        scene: Scene::Fresh,
         only: "/to:launched,back:start",
         until: State::Finalized,
         first: 0,
@@ -341,6 +241,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "the undo of the keys is skipped",
+        scene: Scene::Fresh,
         only: "/to:linked,back:start",
         until: State::Finalized,
         first: 0,
@@ -353,6 +254,7 @@ pub(crate) const ALL: [Planted; 14] = [
     },
     Planted {
         name: "source is brought back without its restart policies",
+        scene: Scene::Fresh,
         only: "/to:cold,back:start",
         until: State::Finalized,
         first: 0,
@@ -374,48 +276,3 @@ pub(crate) const ALL: [Planted; 14] = [
         },
     },
 ];
-
-impl Planted {
-    fn made(&self) -> Made {
-        let known = procedure::procedure(Strategy::Copy);
-        let mut tables = Tables {
-            forward: known.steps.iter().map(copy).collect(),
-            replication: known.replication.steps.iter().map(copy).collect(),
-            copy: known.copy.steps.iter().map(copy).collect(),
-        };
-        (self.plant)(&mut tables);
-        Made {
-            spec: Arc::new(scene::spec()),
-            procedure: Procedure {
-                steps: Vec::leak(tables.forward),
-                replication: Homeward {
-                    ready: known.replication.ready,
-                    steps: Vec::leak(tables.replication),
-                },
-                copy: Homeward {
-                    ready: known.copy.ready,
-                    steps: Vec::leak(tables.copy),
-                },
-            },
-            slip: self.slip,
-        }
-    }
-
-    /// Explores until the bug shows: the schedule that shows it, and how. Nothing if it does not.
-    pub(crate) fn caught(&self) -> Option<(Schedule, String)> {
-        let scope = Scope {
-            scenes: vec![Scene::Fresh],
-            until: self.until,
-            pairs: false,
-            rollbacks: true,
-            at_least: 0,
-            random: 0,
-            seed: 1,
-            enough: 1,
-            only: self.only.to_owned(),
-            first: self.first,
-            beside: Some(Arc::new(true_one())),
-        };
-        explore(&self.made(), &scope).violations.into_iter().next()
-    }
-}

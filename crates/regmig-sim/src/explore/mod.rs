@@ -1,18 +1,21 @@
 //! Walks schedules: every single fault at every point, pairs at neighbouring effects, and random ones beyond.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod chance;
+mod faulty;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use regmig_core::machine::Machine;
 use regmig_core::state::State;
+use regmig_procedure::spec::Strategy;
 
+use self::chance::Chance;
+use self::faulty::{pairs, section_pairs, singles};
 use crate::driver::{Made, Marked, Run, mark, run, run_on};
-use crate::fault::{Cut, Fault, Point};
 use crate::schedule::{Goal, Schedule, Then};
-use crate::world::Done;
 use crate::world::scene::Scene;
 
 /// How much is explored.
@@ -55,6 +58,17 @@ pub(crate) struct Found {
     pub(crate) violations: Vec<(Schedule, String)>,
 }
 
+impl Found {
+    /// What was found elsewhere, too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.schedules += other.schedules;
+        self.single += other.single;
+        self.pairs += other.pairs;
+        self.random += other.random;
+        self.violations.extend(other.violations);
+    }
+}
+
 /// A migration without faults, of which others are made.
 struct Base {
     schedule: Schedule,
@@ -81,8 +95,8 @@ pub(crate) fn explore(made: &Made, scope: &Scope) -> Found {
             .collect();
         found.single += run_all(made, scope, &marked, &all, &mut found);
         if scope.pairs {
-            let all: Vec<Schedule> = pairs(base)
-                .into_iter()
+            let all: Vec<Schedule> = (pairs(base).into_iter())
+                .chain(section_pairs(base))
                 .filter(|one| fresh(one, &mut seen))
                 .collect();
             found.pairs += run_all(made, scope, &marked, &all, &mut found);
@@ -120,11 +134,17 @@ fn plain(scene: Scene, goals: Vec<Goal>) -> Schedule {
 /// States from which a rollback to `start` is explored whatever dest was like, and with pairs of faults.
 const FROM: [State; 4] = [State::Launched, State::Synced, State::Proxy, State::Drained];
 
+/// Whether a migration can rest in a state: timers end the critical section of a live one.
+fn rests(made: &Made, state: State) -> bool {
+    made.spec.strategy == Strategy::Copy || !matches!(state, State::Cold | State::Synced)
+}
+
 fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
     let mut bases = Vec::new();
     let states: Vec<State> = State::ALL
         .into_iter()
         .filter(|state| (State::Launched..=scope.until).contains(state))
+        .filter(|state| rests(made, *state))
         .collect();
     let wanted = |schedule: &Schedule| schedule.to_string().contains(&scope.only);
     for scene in &scope.scenes {
@@ -157,7 +177,8 @@ fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
                 // How dest was found matters only where it is left as it was.
                 everywhere || (*to == State::Start && FROM.contains(from))
             };
-            for to in State::ALL.into_iter().filter(|to| to < from && asked(to)) {
+            let to = State::ALL.into_iter().filter(|to| rests(made, *to));
+            for to in to.filter(|to| to < from && asked(to)) {
                 let mut goals = vec![Goal::To(*from), Goal::Back(to)];
                 // And again forward, where everything was undone.
                 if to == State::Start {
@@ -194,144 +215,6 @@ fn keep(found: &mut Found, schedule: &Schedule, run: &Run) {
     for violation in &run.violations {
         found.violations.push((schedule.clone(), violation.clone()));
     }
-}
-
-/// Faults that an effect can meet.
-fn faults(done: &Done) -> Vec<Fault> {
-    let mut all = vec![
-        Fault::Refused,
-        Fault::NotSent,
-        Fault::Lost,
-        Fault::Vain,
-        Fault::Twice,
-        Fault::KilledBefore,
-        Fault::KilledAfter,
-        Fault::Unreachable(3_000),
-        Fault::Unreachable(20_000),
-        Fault::TunnelLost,
-        Fault::Late(1_500),
-        Fault::Late(4_000),
-        Fault::Overtaken(1_500),
-        Fault::LateKilled(1_500),
-        Fault::LateKilled(4_000),
-    ];
-    for machine in Machine::BOTH {
-        all.extend([
-            Fault::RebootBefore(machine),
-            Fault::RebootAfter(machine),
-            Fault::DiskFull(machine),
-        ]);
-    }
-    for parts in 1..done.beats {
-        for cut in [Cut::Lost, Cut::Killed, Cut::Rebooted] {
-            all.push(Fault::Half(parts, cut));
-        }
-    }
-    if done.beats > 1 {
-        all.push(Fault::Half(done.beats - 1, Cut::Refused));
-    }
-    all
-}
-
-/// What the operator may do after a fault: resume, or go back to any state reached by then.
-fn thens(base: &Base, seen: (u32, u32), fault: Fault) -> Vec<Then> {
-    let mut all = vec![Then::Resume];
-    if let Some(Goal::Back(to)) = base.schedule.goals.get(1) {
-        // Another target, or dest serves again. What matters is how far it had come, not what ended it.
-        let ends = matches!(
-            fault,
-            Fault::Refused
-                | Fault::KilledAfter
-                | Fault::LateKilled(1_500)
-                | Fault::Half(_, Cut::Killed)
-        );
-        if let Some(Goal::To(from)) = base.schedule.goals.first()
-            && ends
-            && *from >= State::Proxy
-            && *to < State::Proxy
-        {
-            all.push(Then::Back(*from));
-        }
-        if ends && *to > State::Start {
-            all.push(Then::Back(State::Start));
-        }
-        return all;
-    }
-    all.push(Then::Back(State::Start));
-    let reached = base
-        .states
-        .iter()
-        .filter(|(_, at)| at.0 <= seen.0 && at.1 <= seen.1);
-    all.extend(reached.map(|(state, _)| Then::Back(*state)));
-    all
-}
-
-fn singles(base: &Base, effects: &[Done]) -> Vec<Schedule> {
-    let mut all = Vec::new();
-    let mut add = |point: Point, fault: Fault, then: Then| {
-        all.push(Schedule {
-            then,
-            faults: vec![(point, fault)],
-            ..base.schedule.clone()
-        });
-    };
-    for (index, done) in (0..base.to.0).zip(effects).skip(base.from.0 as usize) {
-        for fault in faults(done) {
-            for then in thens(base, (index, u32::MAX), fault) {
-                add(Point::Effect(index), fault, then);
-            }
-        }
-    }
-    for index in base.from.1..base.to.1 {
-        for fault in [Fault::KilledBefore, Fault::KilledAfter, Fault::Unwritten] {
-            for then in thens(base, (u32::MAX, index), fault) {
-                add(Point::Append(index), fault, then);
-            }
-        }
-    }
-    all
-}
-
-/// Two faults at neighbouring effects; the second may meet the run that resumes.
-fn pairs(base: &Base) -> Vec<Schedule> {
-    let [Goal::To(from), rest @ ..] = base.schedule.goals.as_slice() else {
-        return Vec::new();
-    };
-    let far = rest.contains(&Goal::Back(State::Start)) && FROM.contains(from);
-    if !(rest.is_empty() || far) {
-        return Vec::new();
-    }
-    const KINDS: [Fault; 13] = [
-        Fault::Refused,
-        Fault::Lost,
-        Fault::Vain,
-        Fault::Twice,
-        Fault::KilledBefore,
-        Fault::KilledAfter,
-        Fault::Half(1, Cut::Refused),
-        Fault::Half(1, Cut::Killed),
-        Fault::RebootAfter(Machine::Source),
-        Fault::RebootAfter(Machine::Dest),
-        Fault::Late(1_500),
-        Fault::LateKilled(1_500),
-        Fault::Unreachable(20_000),
-    ];
-    let mut all = Vec::new();
-    for index in base.from.0..base.to.0 {
-        for first in KINDS {
-            for second in KINDS {
-                let faults = vec![
-                    (Point::Effect(index), first),
-                    (Point::Effect(index + 1), second),
-                ];
-                all.push(Schedule {
-                    faults,
-                    ..base.schedule.clone()
-                });
-            }
-        }
-    }
-    all
 }
 
 /// Runs schedules on all cores; stops early once there are enough violations. Returns how many were run.
@@ -385,56 +268,4 @@ fn run_all(
         }
     }
     count
-}
-
-/// Numbers that look random and are the same for the same seed (splitmix64).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % (limit.max(1) as u64)).unwrap_or_default()
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T], otherwise: T) -> T {
-        let index = self.below(all.len());
-        all.get(index).copied().unwrap_or(otherwise)
-    }
-
-    /// Two to four faults anywhere in a migration.
-    fn schedule(&mut self, base: &Base, effects: &[Done]) -> Schedule {
-        let mut faults = BTreeSet::new();
-        let count = 2 + self.below(3);
-        let whole = Done { beats: 1 };
-        while faults.len() < count {
-            if self.below(3) == 0 {
-                let append = u32::try_from(self.below(base.to.1 as usize + 20)).unwrap_or_default();
-                let kinds = [Fault::KilledBefore, Fault::KilledAfter, Fault::Unwritten];
-                faults.insert((Point::Append(append), self.of(&kinds, Fault::Unwritten)));
-            } else {
-                // What is resumed or undone has more effects than the run without faults.
-                let at = self.below(base.to.0 as usize + 12);
-                let kinds = self::faults(effects.get(at).unwrap_or(&whole));
-                let index = u32::try_from(at).unwrap_or_default();
-                faults.insert((Point::Effect(index), self.of(&kinds, Fault::Lost)));
-            }
-        }
-        let then = if self.below(2) == 0 {
-            Then::Resume
-        } else {
-            Then::Back(self.of(&State::ALL, State::Start))
-        };
-        Schedule {
-            then,
-            faults: faults.into_iter().collect(),
-            ..base.schedule.clone()
-        }
-    }
 }

@@ -1,0 +1,75 @@
+# reload_nginx SITE LOADED CONTAINER DRAIN_MS
+# Has the nginx of a container serve by the file SITE as it stands, and says in the file LOADED by which. Waits for at
+# most DRAIN_MS until the workers that served by another file are gone; where that is `-`, until a new one is there.
+# What takes its time comes before the signal or after the workers' end: clients wait in between.
+reload_nginx() {
+  site=$1 loaded=$2 nginx=$3 drain=$4
+  sum=$(sha256sum <"$site") || return 1
+  sum=${sum%% *}
+  processes=$(timeout 10 docker top "$nginx" -eo pid,args) || return 1
+  master=$(printf '%s\n' "$processes" | sed -n '/^ *[0-9][0-9]*  *nginx: master process/{p;q;}')
+  main=$(printf '%s\n' "$master" | sed -n 's/.* -c *\([^ ]*\).*/\1/p')
+  # shellcheck disable=SC2086
+  set -- $master
+  master=${1-}
+  former=" $(printf '%s\n' "$processes" | sed -n 's/^ *\([0-9][0-9]*\)  *nginx: worker process.*/\1/p' | tr '\n' ' ')"
+  if [ -z "$master" ]; then
+    echo "no nginx runs in $nginx" >&2
+    return 1
+  fi
+  nginx_serves reloading || return 1
+  kill -HUP "$master" || return 1
+  if [ "$drain" = - ]; then limit=5000; else limit=$drain; fi
+  begun=$(uptime_ms)
+  while :; do
+    left=0
+    if [ "$drain" != - ]; then
+      for pid in $former; do
+        [ -d "/proc/$pid" ] && left=$((left + 1))
+      done
+    fi
+    if [ "$left" -eq 0 ] && new_worker; then break; fi
+    if [ $(($(uptime_ms) - begun)) -ge "$limit" ]; then
+      not_reloaded
+      return 1
+    fi
+    sleep 0.005
+  done
+  nginx_serves "$sum"
+}
+
+# Whether the master has started a worker since.
+new_worker() {
+  if [ -r "/proc/$master/task/$master/children" ]; then
+    read -r children <"/proc/$master/task/$master/children" || :
+  else
+    children=$(ps -o pid= --ppid "$master")
+  fi
+  for pid in $children; do
+    case $former in *" $pid "*) continue ;; esac
+    grep -qs 'worker process' "/proc/$pid/cmdline" && return 0
+  done
+  return 1
+}
+
+# Says why it has taken too long.
+not_reloaded() {
+  if new_worker; then
+    echo "$left former workers still have requests in flight after $limit ms" >&2
+    return
+  fi
+  set --
+  [ -z "$main" ] || set -- -c "$main"
+  echo "nginx has started no new worker within $limit ms; nginx -t says:" >&2
+  timeout 10 docker exec "$nginx" nginx -t "$@" >&2
+}
+
+nginx_serves() {
+  printf '%s\n' "$1" >"$loaded.new" && mv -T -- "$loaded.new" "$loaded"
+}
+
+# Milliseconds since the machine was started: no clock that is set can make them jump.
+uptime_ms() {
+  read -r uptime _ </proc/uptime
+  echo "${uptime%.*}${uptime#*.}0"
+}
