@@ -6,6 +6,7 @@ mod drift;
 mod failback;
 mod folders;
 mod forward;
+mod live;
 mod local;
 mod reboots;
 mod rollbacks;

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use super::point::{Passed, Point};
 use crate::support::{Rig, Tried, Trouble};
 
+/// How often a chain may back out of a cutover because many deaths in it took longer than its timers wait.
+const BACK_OUTS: usize = 20;
+
 /// Where a chain of runs dies.
 #[derive(Debug, Clone)]
 pub(super) enum Deadly {
@@ -90,6 +93,7 @@ pub(super) fn chain(
 ) -> Chained {
     let mut chained = Chained::default();
     let mut again = false;
+    let mut backed_out = 0;
     loop {
         let words = if chained.deaths.is_empty() && !again {
             first
@@ -126,6 +130,9 @@ pub(super) fn chain(
                     trouble: None,
                     took: Duration::ZERO,
                 });
+            }
+            (code, _) if rig.has_backed_out(code).unwrap_or_default() && backed_out < BACK_OUTS => {
+                backed_out += 1;
             }
             (code, _) => {
                 let what = format!(

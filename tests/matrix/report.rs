@@ -219,7 +219,11 @@ impl Report {
 
 /// The command that makes a run again.
 fn repeat(name: &str) -> String {
-    format!("cargo xtask matrix --only '{name}'")
+    let strategy = match std::env::var("REGMIG_TEST_STRATEGY").as_deref() {
+        Ok("live") => " --strategy live",
+        _ => "",
+    };
+    format!("cargo xtask matrix{strategy} --only '{name}'")
 }
 
 /// Writes a line; a reader that has gone away is no reason to end.

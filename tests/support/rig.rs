@@ -1,5 +1,6 @@
 //! A lab in its starting state, and the folder of the operator who will migrate its register.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use xtask::lab::{self, Lab, LabConfig, Machine};
-use xtask::operator;
+use xtask::operator::{self, Wishes};
 use xtask::program::Program;
 
 use super::child::{Ended, Running};
@@ -37,6 +38,7 @@ pub struct Rig {
     pub folder: PathBuf,
     /// The configuration in it.
     pub toml: PathBuf,
+    is_live: bool,
     started: AtomicU32,
     // Held for as long as the rig is there; the kernel lets go of it with the process.
     _alone: File,
@@ -45,12 +47,34 @@ pub struct Rig {
 impl Rig {
     /// Brings the lab back to its start and lays out a fresh folder.
     ///
+    /// Strategy `copy`, unless `REGMIG_TEST_STRATEGY` is `live`.
+    ///
     /// The folder is beneath the lab's, not among temporary files: nothing that regmig needs may be there.
     ///
     /// # Errors
     ///
     /// When the lab cannot be reset or the folder cannot be written.
     pub fn new(name: &str) -> Tried<Self> {
+        let strategy = env::var("REGMIG_TEST_STRATEGY");
+        Self::with(
+            name,
+            &match strategy.as_deref() {
+                Ok("live") => Wishes::live(QUIET),
+                _ => Wishes::copy(QUIET),
+            },
+        )
+    }
+
+    /// The same for strategy `live`, whatever `REGMIG_TEST_STRATEGY` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rig::new`].
+    pub fn live(name: &str) -> Tried<Self> {
+        Self::with(name, &Wishes::live(QUIET))
+    }
+
+    fn with(name: &str, wishes: &Wishes) -> Tried<Self> {
         let config = lab_config();
         let tests = config.folder.join("tests");
         fs::create_dir_all(&tests)?;
@@ -65,7 +89,7 @@ impl Rig {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
-        let toml = operator::lay_out(&lab, &folder, QUIET)?;
+        let toml = operator::lay_out(&lab, &folder, wishes)?;
         for made in ["said", "tmp"] {
             fs::create_dir_all(folder.join(made))?;
         }
@@ -74,9 +98,20 @@ impl Rig {
             lab,
             folder,
             toml,
+            is_live: wishes.strategy == "live",
             started: AtomicU32::new(0),
             _alone: alone,
         })
+    }
+
+    /// Whether a run that has halted has backed out of a cutover of strategy `live`, as it is meant to where too much time
+    /// has passed: the migration rests at `warm`, and another run may do it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rig::status`].
+    pub fn has_backed_out(&self, code: Option<i32>) -> Tried<bool> {
+        Ok(self.is_live && code == Some(4) && self.state()? == "warm")
     }
 
     /// The store of the folder's migration.

@@ -19,9 +19,18 @@ const EVERY: Duration = Duration::from_millis(300);
 /// What has to run on a machine so that it accepts a client's write.
 const WRITERS: [&str; 3] = ["register", "reverse_proxy", "redis"];
 
-/// Answers each line that it is sent with the containers that run, as one line of JSON.
-const ANSWER: &str = "while read -r _; do \
-    curl --silent --unix-socket /var/run/docker.sock http://docker/containers/json || echo '[]'; echo; done";
+/// Answers each line that it is sent, which is the address of Redis or `-`, with three lines: the containers that run, as
+/// JSON; what that Redis says of its role; and how often nginx's file names the other machine.
+const ANSWER: &str = r#"while read -r redis; do
+    printf '%s\n' "$(curl --silent --unix-socket /var/run/docker.sock http://docker/containers/json || echo '[]')"
+    role=
+    if [ "$redis" != - ]; then
+      role=$(timeout 2 bash -c 'exec 3<>/dev/tcp/$0/6379 && printf "INFO replication\r\nQUIT\r\n" >&3 && cat <&3' "$redis" 2> /dev/null \
+        | tr -d '\r' | grep -E '^(role|slave_read_only):' | tr '\n' ' ')
+    fi
+    printf '%s\n' "$role"
+    grep -c 'server .*:443' /var/pryv/reg-master/nginx/conf/site.conf || true
+  done"#;
 
 /// One look at both machines.
 #[derive(Debug, Clone)]
@@ -61,7 +70,7 @@ impl Sampler {
     /// When a machine cannot be asked.
     pub fn start(rig: &Rig) -> Tried<Self> {
         let mut asked = Vec::new();
-        for machine in [Machine::Source, Machine::Dest] {
+        for machine in [Machine::Dest, Machine::Source] {
             asked.push(Eye::open(machine, machine.container(&rig.config))?);
         }
         let stop = Arc::new(AtomicBool::new(false));
@@ -129,22 +138,16 @@ impl Drop for Sampler {
     }
 }
 
-/// Asks both at the same time; what does not answer is asked anew the next time.
+/// Asks dest, then source: one that took over from the other in between is not taken for a second one. What does not answer
+/// is asked anew the next time.
 fn look(eyes: &mut [Eye]) -> Sample {
     let from_ms = now_ms();
-    for eye in &mut *eyes {
-        eye.ask();
-    }
     let (mut writers, mut silent) = (Vec::new(), Vec::new());
     for eye in eyes {
-        match eye.answer() {
+        match eye.accepts() {
             None => silent.push(eye.machine),
-            Some(running) => {
-                let runs = |service: &&str| running.iter().any(|name| name == service);
-                if WRITERS.iter().all(runs) {
-                    writers.push(eye.machine);
-                }
-            }
+            Some(true) => writers.push(eye.machine),
+            Some(false) => {}
         }
     }
     Sample {
@@ -161,6 +164,8 @@ struct Eye {
     machine: Machine,
     container: String,
     shell: Option<Asked>,
+    /// Where its Redis was the last time.
+    redis: Option<String>,
 }
 
 impl Eye {
@@ -170,29 +175,51 @@ impl Eye {
             machine,
             container,
             shell,
+            redis: None,
         })
     }
 
-    fn ask(&mut self) {
+    /// Whether a client's write could be accepted; nothing while the machine does not answer.
+    fn accepts(&mut self) -> Option<bool> {
+        // Where Redis is, is known from the answer before.
+        for _ in 0..2 {
+            let seen = self.see()?;
+            let runs = |service: &&str| seen.running.iter().any(|name| name == service);
+            if !WRITERS.iter().all(runs) {
+                return Some(false);
+            }
+            if seen.redis == self.redis {
+                return Some(seen.takes_writes && !seen.proxies);
+            }
+            self.redis = seen.redis;
+        }
+        Some(false)
+    }
+
+    fn see(&mut self) -> Option<Seen> {
         if self.shell.is_none() {
             self.shell = Asked::start(&self.container).ok();
         }
-        if self
-            .shell
-            .as_mut()
-            .is_some_and(|shell| shell.ask().is_err())
-        {
+        let redis = self.redis.as_deref().unwrap_or("-");
+        let seen = self.shell.as_mut()?.ask(redis);
+        if seen.is_err() {
             self.shell = None;
         }
+        seen.ok()
     }
+}
 
-    fn answer(&mut self) -> Option<Vec<String>> {
-        let answer = self.shell.as_mut()?.answer();
-        if answer.is_err() {
-            self.shell = None;
-        }
-        answer.ok()
-    }
+/// What a machine is like.
+#[derive(Debug)]
+struct Seen {
+    /// The compose services that run.
+    running: Vec<String>,
+    /// The address of the container of Redis.
+    redis: Option<String>,
+    /// Whether the Redis that was asked takes clients' writes.
+    takes_writes: bool,
+    /// Whether nginx's file sends clients elsewhere.
+    proxies: bool,
 }
 
 fn now_ms() -> i64 {
@@ -229,32 +256,41 @@ impl Asked {
         })
     }
 
-    fn ask(&mut self) -> Tried<()> {
-        if let Some(questions) = &mut self.questions {
-            questions.write_all(b"\n")?;
-            questions.flush()?;
+    fn line(&mut self) -> Tried<String> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            return Err(Trouble::new("a machine does not answer any more"));
         }
-        Ok(())
+        Ok(line.trim().to_owned())
     }
 
-    /// The compose services that run.
-    fn answer(&mut self) -> Tried<Vec<String>> {
-        let mut line = String::new();
-        while line.trim().is_empty() {
-            line.clear();
-            if self.answers.read_line(&mut line)? == 0 {
-                return Err(Trouble::new("a machine does not answer any more"));
-            }
+    fn ask(&mut self, redis: &str) -> Tried<Seen> {
+        if let Some(questions) = &mut self.questions {
+            questions.write_all(format!("{redis}\n").as_bytes())?;
+            questions.flush()?;
         }
-        let containers: Vec<Value> = serde_json::from_str(&line)?;
-        let running = containers
+        let containers: Vec<Value> = serde_json::from_str(&self.line()?)?;
+        let role = self.line()?;
+        let proxies = self.line()?;
+        let running: Vec<&Value> = containers
             .iter()
-            .filter(|container| container.get("State").and_then(Value::as_str) == Some("running"));
-        Ok(running
-            .filter_map(|container| container.pointer("/Labels/com.docker.compose.service"))
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect())
+            .filter(|container| container.get("State").and_then(Value::as_str) == Some("running"))
+            .collect();
+        let service = |container: &&Value| {
+            let label = container.pointer("/Labels/com.docker.compose.service");
+            label.and_then(Value::as_str).map(str::to_owned)
+        };
+        let of_redis = running
+            .iter()
+            .find(|it| service(it).as_deref() == Some("redis"));
+        let networks = of_redis.and_then(|it| it.pointer("/NetworkSettings/Networks")?.as_object());
+        let address = networks.and_then(|it| it.values().next()?.get("IPAddress")?.as_str());
+        Ok(Seen {
+            redis: address.map(str::to_owned),
+            takes_writes: role.contains("role:master") || role.contains("slave_read_only:0"),
+            proxies: proxies != "0",
+            running: running.iter().filter_map(service).collect(),
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 
 use xtask::bench::{self, Bench};
 use xtask::say::{print, say};
+use xtask::workspace;
 
 use crate::which_lab::WhichLab;
 
@@ -20,20 +21,37 @@ pub(crate) struct BenchArgs {
     /// Runs of each procedure at each size
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
+    /// Procedures: idle is none at all, literal the published one, copy and live are regmig's strategies
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values_t = bench::PROCEDURES.map(str::to_owned), value_parser = bench::PROCEDURES)]
+    procedures: Vec<String>,
+    /// Round trips between the machines, and between regmig and each, take so many milliseconds more
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=2000))]
+    round_trip_ms: Option<u32>,
     /// File for what came of it, as JSON [default: bench.json in the lab's folder]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Measure nothing: make docs/benchmarks.md and its plots out of this report
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sizes", "runs", "procedures", "report"])]
+    page: Option<PathBuf>,
     #[command(flatten)]
     on: WhichLab,
 }
 
 /// Runs `cargo xtask bench`.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Box<dyn Error>> {
+    if let Some(report) = args.page {
+        for path in bench::page::write(&report, &workspace::root().join("docs"))? {
+            print(path.display());
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let lab = args.on.config();
     let report = args.report.unwrap_or_else(|| lab.folder.join("bench.json"));
     let bench = Bench {
         sizes: args.sizes,
         runs: args.runs,
+        procedures: args.procedures,
+        round_trip_ms: args.round_trip_ms,
         report,
         lab,
     };

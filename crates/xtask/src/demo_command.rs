@@ -24,6 +24,9 @@ pub(crate) struct DemoArgs {
     /// Writes per second
     #[arg(long, value_name = "R", default_value_t = 20.0)]
     rate: f64,
+    /// How data travels
+    #[arg(long, value_name = "NAME", default_value = "copy", value_parser = ["copy", "live"])]
+    strategy: String,
     /// Leave the machines as they are at the end, to look around
     #[arg(long)]
     keep: bool,
@@ -38,6 +41,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode, Box<dyn Error>> {
     let demo = Demo {
         lab,
         rate: args.rate,
+        strategy: args.strategy,
         keep: args.keep,
     };
     let report = demo.run()?;

@@ -58,6 +58,19 @@ enum Verb {
         #[arg(long)]
         users: Option<u32>,
     },
+    /// Have packets between the machines, and of their SSH to this one, take longer, until this is ended
+    Delay {
+        /// The round trip, milliseconds
+        #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=2000))]
+        round_trip_ms: u32,
+    },
+    /// Hold the packets of netfilter queues back for so many milliseconds each; what `delay` runs on a machine's network
+    #[command(hide = true)]
+    HoldPackets {
+        /// QUEUE:MS
+        #[arg(required = true, value_parser = lab::delay::held)]
+        queues: Vec<lab::delay::Held>,
+    },
     /// Run the tests of the stand-in services in their own image
     Selftest,
     /// Remove the machines and the network; images are kept for the next time
@@ -87,6 +100,17 @@ pub(crate) fn run(args: LabArgs) -> Result<ExitCode, Box<dyn Error>> {
         }
         Verb::Down { purge: true } => lab::purge(&config)?,
         Verb::Down { purge: false } => lab::down(&config)?,
+        Verb::Delay { round_trip_ms } => {
+            let lab = lab::up(&config)?;
+            let _delay = lab::delay::Delay::start(&lab, round_trip_ms)?;
+            say(format_args!(
+                "Round trips take {round_trip_ms} ms more until this is ended (Ctrl-C)."
+            ));
+            loop {
+                std::thread::park();
+            }
+        }
+        Verb::HoldPackets { queues } => lab::delay::hold(&queues)?,
         Verb::Selftest => print(lab::selftest(&config)?),
         Verb::Status => print(lab::status(&config)?.trim_end()),
         Verb::Logs { machine } => logs(&config, machine)?,

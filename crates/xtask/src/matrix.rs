@@ -28,6 +28,8 @@ pub struct Matrix {
     pub quick: bool,
     /// Only runs whose names contain one of these; none for all.
     pub only: Vec<String>,
+    /// How data travels: `copy` or `live`.
+    pub strategy: String,
     /// The file for what came of it.
     pub report: PathBuf,
     /// The lab.
@@ -132,6 +134,7 @@ impl Matrix {
             .args([
                 format!("REGMIG_LAB={}", self.lab.name),
                 format!("REGMIG_LAB_SUBNET={a}.{b}.{c}"),
+                format!("REGMIG_TEST_STRATEGY={}", self.strategy),
             ])
             .args([matrix.as_os_str(), how.as_ref(), self.report.as_os_str()])
             .args(&self.only)
@@ -251,6 +254,7 @@ mod tests {
         Matrix {
             quick: true,
             only: vec!["cold/fench".to_owned()],
+            strategy: "copy".to_owned(),
             report: report.to_owned(),
             lab: LabConfig::default(),
         }

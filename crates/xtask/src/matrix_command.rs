@@ -20,6 +20,9 @@ pub(crate) struct MatrixArgs {
     /// Only runs whose names contain this; may be given again
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
+    /// How data travels
+    #[arg(long, value_name = "NAME", default_value = "copy", value_parser = ["copy", "live"])]
+    strategy: String,
     /// File for what came of it, as JSON [default: matrix.json in the lab's folder]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -38,6 +41,7 @@ pub(crate) fn run(args: MatrixArgs) -> Result<ExitCode, Box<dyn Error>> {
     let matrix = Matrix {
         quick: args.quick,
         only: args.only,
+        strategy: args.strategy,
         report,
         lab,
     };

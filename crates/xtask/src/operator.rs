@@ -24,15 +24,41 @@ pub struct OperatorError {
     pub source: io::Error,
 }
 
+/// What an operator decides about a migration in the lab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wishes {
+    /// How long source must have served nobody before it is retired.
+    pub quiet: Duration,
+    /// How data travels: `copy` or `live`.
+    pub strategy: String,
+}
+
+impl Wishes {
+    /// The published procedure.
+    pub fn copy(quiet: Duration) -> Self {
+        Self {
+            quiet,
+            strategy: "copy".to_owned(),
+        }
+    }
+
+    /// Through replication.
+    pub fn live(quiet: Duration) -> Self {
+        Self {
+            quiet,
+            strategy: "live".to_owned(),
+        }
+    }
+}
+
 /// Writes `regmig.toml` and `set-nameservers` for a lab into a folder, and returns the path of the former.
 ///
-/// `quiet` is how long source must have served nobody before it is retired. Files
-/// of the same names are replaced; whatever else is in the folder stays.
+/// Files of the same names are replaced; whatever else is in the folder stays.
 ///
 /// # Errors
 ///
 /// When the folder or a file cannot be written.
-pub fn lay_out(lab: &Lab, folder: &Path, quiet: Duration) -> Result<PathBuf, OperatorError> {
+pub fn lay_out(lab: &Lab, folder: &Path, wishes: &Wishes) -> Result<PathBuf, OperatorError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| OperatorError { path, source }
@@ -42,7 +68,7 @@ pub fn lay_out(lab: &Lab, folder: &Path, quiet: Duration) -> Result<PathBuf, Ope
     fs::write(&script, set_nameservers(lab)).map_err(failed(&script))?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(failed(&script))?;
     let config = folder.join("regmig.toml");
-    fs::write(&config, regmig_toml(lab, quiet)).map_err(failed(&config))?;
+    fs::write(&config, regmig_toml(lab, wishes)).map_err(failed(&config))?;
     Ok(config)
 }
 
@@ -79,7 +105,7 @@ fn set_nameservers(lab: &Lab) -> String {
 }
 
 /// The configuration of a migration in the lab: its addresses and files, all else by default.
-fn regmig_toml(lab: &Lab, quiet: Duration) -> String {
+fn regmig_toml(lab: &Lab, wishes: &Wishes) -> String {
     let machine = |name: &str, address| {
         format!(
             "\n[{name}]\naddress = \"{address}\"\nidentity = {identity:?}\nknown_hosts = {known:?}\n",
@@ -95,9 +121,10 @@ fn regmig_toml(lab: &Lab, quiet: Duration) -> String {
     let (source, dest) = (lab.source.address, lab.dest.address);
     let mut text = format!(
         "# The lab {name}: its register moves from source to dest.\n\
-         [platform]\ndomain = \"{domain}\"\nprofile = \"pryv-2019\"\n",
+         [platform]\ndomain = \"{domain}\"\nprofile = \"pryv-2019\"\nstrategy = \"{strategy}\"\n",
         name = lab.name,
         domain = lab.domain,
+        strategy = wishes.strategy,
     );
     text.push_str(&machine("source", source));
     text.push_str(&machine("dest", dest));
@@ -110,7 +137,7 @@ fn regmig_toml(lab: &Lab, quiet: Duration) -> String {
         parent = lab.parent.address,
         before = records(source),
         after = records(dest),
-        quiet = quiet.as_secs(),
+        quiet = wishes.quiet.as_secs(),
     ));
     text
 }
@@ -164,7 +191,7 @@ mod tests {
     fn the_files_name_the_lab_and_the_script_can_be_run() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
-        let config = lay_out(&lab(), &inner, Duration::from_secs(7)).unwrap();
+        let config = lay_out(&lab(), &inner, &Wishes::copy(Duration::from_secs(7))).unwrap();
         let text = fs::read_to_string(&config).unwrap();
         assert!(
             text.contains("identity = \"/keys/a \\\"quoted\\\" key\""),
@@ -196,7 +223,8 @@ mod tests {
     #[test]
     fn a_folder_that_is_a_file_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = lay_out(&lab(), file.path(), Duration::from_secs(1)).unwrap_err();
+        let error =
+            lay_out(&lab(), file.path(), &Wishes::live(Duration::from_secs(1))).unwrap_err();
         let shown = error.to_string();
         assert!(
             shown.contains(&file.path().display().to_string()),

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::file_error::FileError;
 
-/// The step whose first effect closes source for writes.
-const FENCE: &str = "cold/fence";
+/// The steps whose first effect closes source for writes, one for each strategy.
+const FENCES: [&str; 2] = ["cold/fence", "cold/switch"];
 
 /// The step that proves that clients are served again.
 const CANARY: &str = "proxy/canary";
@@ -66,11 +66,11 @@ pub(crate) fn steps(records: &[Record], started_ms: &[i64]) -> Vec<StepTime> {
     steps
 }
 
-/// The cold window in ms: from the first effect of `cold/fence` until `proxy/canary` held.
+/// The cold window in ms: from the first effect of `cold/fence`, or `cold/switch`, until `proxy/canary` held.
 pub(crate) fn cold_window_ms(records: &[Record]) -> Option<u64> {
     let fenced = records
         .iter()
-        .find(|record| matches!(&record.event, Event::Acting { step, .. } if step == FENCE))?;
+        .find(|record| matches!(&record.event, Event::Acting { step, .. } if FENCES.contains(&step.as_str())))?;
     let served = records.iter().find(|record| {
         record.seq > fenced.seq
             && matches!(&record.event, Event::Reached { step, .. } if step == CANARY)
@@ -83,7 +83,7 @@ pub(crate) fn in_cold_window(steps: &[StepTime]) -> impl Iterator<Item = &str> {
     steps
         .iter()
         .map(|step| step.id.as_str())
-        .skip_while(|id| *id != FENCE)
+        .skip_while(|id| !FENCES.contains(id))
         .scan(true, |open, id| {
             let within = *open;
             *open = within && id != CANARY;

@@ -5,6 +5,7 @@ use std::io;
 use crate::clients::ClientsError;
 use crate::file_error::FileError;
 use crate::lab::LabError;
+use crate::lab::delay::DelayError;
 use crate::operator::OperatorError;
 use crate::program::ProgramError;
 
@@ -32,6 +33,12 @@ pub enum BenchError {
     /// A file could not be read or written, or is not what was expected.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The network could not be slowed down.
+    #[error("the network cannot be slowed down")]
+    Delay(#[from] DelayError),
+    /// A plot could not be drawn.
+    #[error("a plot cannot be drawn: {0}")]
+    Plot(String),
     /// There is no such data set.
     #[error("found size {0:?}; expected d5, d200 or d1g")]
     Size(String),

@@ -3,6 +3,8 @@
 
 mod error;
 mod figures;
+pub mod page;
+mod plots;
 mod procedures;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::clients::{self, Clients, Pace};
 use crate::file_error::FileError;
+use crate::lab::delay::Delay;
 use crate::lab::{self, LabConfig};
 use crate::say::say;
 use crate::table::columns;
@@ -23,6 +26,9 @@ use procedures::Procedure;
 
 /// Data sets by name: users. Those of the measurements that set regmig's goals: 9.5 MB, 211 MB and 1 GB of Redis data.
 pub const SIZES: [(&str, u32); 3] = [("d5", 12_000), ("d200", 330_000), ("d1g", 1_600_000)];
+
+/// Every procedure by name.
+pub const PROCEDURES: [&str; 4] = [IDLE, "literal", "copy", "live"];
 
 /// The name of runs without any migration.
 const IDLE: &str = "idle";
@@ -40,6 +46,10 @@ pub struct Bench {
     pub sizes: Vec<String>,
     /// Runs of each procedure at each size.
     pub runs: u32,
+    /// Names of the procedures, in the order in which they take turns.
+    pub procedures: Vec<String>,
+    /// Milliseconds that round trips between the machines and to each take more; none for a network as it is.
+    pub round_trip_ms: Option<u32>,
     /// The file for what came of it.
     pub report: PathBuf,
     /// The lab.
@@ -61,7 +71,8 @@ impl Bench {
             let (_, users) = users.ok_or_else(|| BenchError::Size(name.clone()))?;
             let mut runs: BTreeMap<String, Vec<Run>> = BTreeMap::new();
             for number in 1..=self.runs {
-                for procedure in Procedure::ALL {
+                let wanted = |it: &Procedure| self.procedures.contains(&it.to_string());
+                for procedure in Procedure::ALL.into_iter().filter(wanted) {
                     let begun = Instant::now();
                     let run = self.measure(procedure, *users)?;
                     say(format_args!(
@@ -90,6 +101,9 @@ impl Bench {
             fs::remove_dir_all(&folder).map_err(FileError::io("empty", &folder))?;
         }
         fs::create_dir_all(&folder).map_err(FileError::io("make", &folder))?;
+        let _delay = (self.round_trip_ms)
+            .map(|ms| Delay::start(&lab, ms))
+            .transpose()?;
         let program = workspace::optimised_program("regmig-traffic").map_err(BenchError::Here)?;
         let mut clients = Clients::start(&program, &lab, &folder, Pace::Writers(WRITERS))?;
         clients.calm(CALM)?;
@@ -100,7 +114,7 @@ impl Bench {
         calm?;
         let (name, machine) = match procedure {
             Procedure::Idle => ("source", &lab.source),
-            Procedure::Literal | Procedure::Copy => ("dest", &lab.dest),
+            Procedure::Literal | Procedure::Copy | Procedure::Live => ("dest", &lab.dest),
         };
         let seen = clients::judge(&program, &lab, &folder, name, machine)?;
         Ok(Run::new(seen, steps)?)

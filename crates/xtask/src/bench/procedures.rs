@@ -9,7 +9,7 @@ use super::BenchError;
 use crate::clients::Clients;
 use crate::file_error::FileError;
 use crate::lab::Lab;
-use crate::operator;
+use crate::operator::{self, Wishes};
 use crate::program::Program;
 use crate::timing;
 use crate::workspace;
@@ -34,6 +34,9 @@ const SERVED_LIMIT: Duration = Duration::from_secs(600);
 /// How long clients are served between two stages: a person reads what the next one is.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// How long source must be quiet before it is retired, which no run here waits for.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// For how long nothing is done where nothing is migrated.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -46,6 +49,8 @@ pub(super) enum Procedure {
     Literal,
     /// regmig's strategy `copy`.
     Copy,
+    /// regmig's strategy `live`.
+    Live,
 }
 
 impl fmt::Display for Procedure {
@@ -54,6 +59,7 @@ impl fmt::Display for Procedure {
             Self::Idle => super::IDLE,
             Self::Literal => "literal",
             Self::Copy => "copy",
+            Self::Live => "live",
         })
     }
 }
@@ -62,7 +68,7 @@ impl fmt::Display for Procedure {
 type Steps = Vec<(String, u64)>;
 
 impl Procedure {
-    pub(super) const ALL: [Self; 3] = [Self::Idle, Self::Literal, Self::Copy];
+    pub(super) const ALL: [Self; 4] = [Self::Idle, Self::Literal, Self::Copy, Self::Live];
 
     /// Carries it out until source's Redis follows dest's.
     pub(super) fn carry_out(
@@ -77,7 +83,8 @@ impl Procedure {
                 Ok(Steps::new())
             }
             Self::Literal => literal(lab, folder, clients),
-            Self::Copy => regmig(lab, folder),
+            Self::Copy => regmig(lab, folder, &Wishes::copy(QUIET)),
+            Self::Live => regmig(lab, folder, &Wishes::live(QUIET)),
         }
     }
 }
@@ -135,8 +142,8 @@ fn step(line: &str) -> Result<(String, u64), BenchError> {
     Err(BenchError::Step(line.to_owned()))
 }
 
-fn regmig(lab: &Lab, folder: &Path) -> Result<Steps, BenchError> {
-    let config = operator::lay_out(lab, folder, Duration::from_secs(10))?;
+fn regmig(lab: &Lab, folder: &Path, wishes: &Wishes) -> Result<Steps, BenchError> {
+    let config = operator::lay_out(lab, folder, wishes)?;
     let path = workspace::optimised_program("regmig").map_err(BenchError::Here)?;
     let regmig = |words: &[&str]| {
         Program::new(path.clone())
@@ -159,6 +166,12 @@ mod tests {
         let read = step("step last-rsync 1700000000100 1700000001350").unwrap();
         assert_eq!(read, ("last-rsync".to_owned(), 1250));
         assert!(step("sending incremental file list").is_err());
+    }
+
+    #[test]
+    fn every_procedure_can_be_named() {
+        let names = Procedure::ALL.map(|procedure| procedure.to_string());
+        assert_eq!(names.as_slice(), super::super::PROCEDURES);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::clients::{self, Clients, Pace};
 use crate::clock::{millis, now_ms};
 use crate::file_error::FileError;
 use crate::lab::{self, Lab, LabConfig};
-use crate::operator;
+use crate::operator::{self, Wishes};
 use crate::program::Program;
 use crate::say::say;
 use crate::timing;
@@ -40,11 +40,20 @@ pub struct Demo {
     pub lab: LabConfig,
     /// Writes per second.
     pub rate: f64,
+    /// How data travels: `copy` or `live`.
+    pub strategy: String,
     /// Whether the machines stay as the demo leaves them.
     pub keep: bool,
 }
 
 impl Demo {
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            quiet: QUIET,
+            strategy: self.strategy.clone(),
+        }
+    }
+
     /// Runs it and shows it, and returns what it showed; [`Report::verdict`] judges that.
     ///
     /// A migration that halts is no error here: what was acknowledged until then is
@@ -58,7 +67,7 @@ impl Demo {
         let lab = self.prepare(&mut stages)?;
         let folder = self.folder();
         fresh(&folder).map_err(FileError::io("empty", &folder))?;
-        let config = operator::lay_out(&lab, &folder, QUIET)?;
+        let config = operator::lay_out(&lab, &folder, &self.wishes())?;
         let migration = Migration { config };
 
         let program = workspace::program("regmig-traffic").map_err(DemoError::Here)?;

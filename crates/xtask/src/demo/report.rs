@@ -62,7 +62,7 @@ pub struct Report {
     pub failed_by_kind: BTreeMap<String, u64>,
     /// Questions to the DNS that failed for a client, by kind.
     pub failed_dns: BTreeMap<String, u64>,
-    /// From the first effect of `cold/fence` until `proxy/canary` held, in ms; null where that was not reached.
+    /// From the first effect of `cold/fence`, or `cold/switch`, until `proxy/canary` held, in ms; null where that was not reached.
     pub cold_window_ms: Option<u64>,
     /// The longest time without an acknowledged write, in ms.
     pub longest_gap_ms: u64,

@@ -7,6 +7,7 @@
 
 mod config;
 mod control;
+pub mod delay;
 mod description;
 mod error;
 mod health;

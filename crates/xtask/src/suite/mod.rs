@@ -125,6 +125,7 @@ impl Suite {
         let matrix = Matrix {
             quick: true,
             only: Vec::new(),
+            strategy: "copy".to_owned(),
             report: self.lab.folder.join("matrix.json"),
             lab: self.lab.clone(),
         };
@@ -136,6 +137,7 @@ impl Suite {
         let demo = Demo {
             lab: self.lab.clone(),
             rate: RATE,
+            strategy: "copy".to_owned(),
             keep: false,
         };
         let path = self.lab.folder.join("demo-report.json");

@@ -1,0 +1,187 @@
+//! `docs/benchmarks.md` and its plots, out of a report.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::figures::{Report, Spread};
+use super::{BenchError, plots};
+use crate::file_error::FileError;
+
+const HEAD: &str = "\
+# What a cutover costs clients
+
+This page is made from the report of a benchmark: `cargo xtask bench --report FILE`, then `cargo xtask bench --page FILE`.
+
+Each procedure ran on the same lab (two machines in containers, real sshd, Docker Engine, compose, Redis and nginx, and a stand-in for the
+register and DNS services which reads every user when it starts), under the same load (six clients that register users one
+after the other, readers, and DNS questions), in turn. Everything shared the same processor cores: read ratios, not seconds.
+
+- *idle*: no migration. Its longest gap is what is noise; gaps up to `floor` count as no outage in any procedure.
+- *literal*: the published procedure as a script, with the repairs without which it loses writes or never serves again.
+- *copy*, *live*: regmig's strategies, until source's Redis follows dest's.
+
+A *gap* is the time from one acknowledged write to the next; the *outage* is the sum of all gaps above the floor. Three
+figures are minimum, median and maximum of the runs.
+";
+
+/// Writes the page and its plots beneath `docs`, and returns their paths.
+///
+/// # Errors
+///
+/// Where the report cannot be read, or a file cannot be drawn or written.
+pub fn write(report: &Path, docs: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    let text = fs::read_to_string(report).map_err(FileError::io("read", report))?;
+    let report: Report =
+        serde_json::from_str(&text).map_err(FileError::json("the report of a benchmark"))?;
+    let drawn = |plot: Result<String, Box<dyn std::error::Error>>| {
+        plot.map_err(|error| BenchError::Plot(error.to_string()))
+    };
+    let files = [
+        ("benchmarks.md", page(&report)),
+        ("benchmarks-outage.svg", drawn(plots::outages(&report))?),
+        ("benchmarks-section.svg", drawn(plots::section(&report))?),
+    ];
+    let mut written = Vec::new();
+    for (name, content) in files {
+        let path = docs.join(name);
+        fs::write(&path, content).map_err(FileError::io("write", &path))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+fn spread(of: &Spread) -> String {
+    if of.min == of.max {
+        of.median.to_string()
+    } else {
+        format!("{} / {} / {}", of.min, of.median, of.max)
+    }
+}
+
+fn page(report: &Report) -> String {
+    let mut sizes: Vec<_> = report.iter().collect();
+    sizes.sort_by_key(|(_, size)| size.users);
+    let mut page = HEAD.to_owned();
+    page.push_str(
+        "\n| size | procedure | runs | longest gap, ms | outage, ms | failed requests | acknowledged writes | lost |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for (name, size) in &sizes {
+        for procedure in super::PROCEDURES {
+            let Some(found) = size.procedures.get(procedure) else {
+                continue;
+            };
+            page.push_str(&format!(
+                "| {name}, {} users, floor {} ms | {procedure} | {} | {} | {} | {} | {} | {} |\n",
+                size.users,
+                size.floor_ms,
+                found.runs.len(),
+                spread(&found.longest_gap_ms),
+                spread(&found.outage_sum_ms),
+                found.failed,
+                found.acknowledged,
+                found.lost
+            ));
+        }
+    }
+    page.push_str("\n## Ratios of medians\n\n| size | outage of copy to literal | longest gap of live to idle |\n|---|---|---|\n");
+    for (name, size) in &sizes {
+        let median = |procedure: &str, gap: bool| {
+            let found = size.procedures.get(procedure)?;
+            let spread = if gap {
+                found.longest_gap_ms
+            } else {
+                found.outage_sum_ms
+            };
+            Some(spread.median)
+        };
+        let ratio = |of: Option<u64>, to: Option<u64>| match (of, to) {
+            (Some(of), Some(to)) if to > 0 => format!("{:.2}", of as f64 / to as f64),
+            _ => "not measured".to_owned(),
+        };
+        page.push_str(&format!(
+            "| {name} | {} | {} |\n",
+            ratio(median("copy", false), median("literal", false)),
+            ratio(median("live", true), median("idle", true))
+        ));
+    }
+    page.push_str(
+        "\n## Outage against the size of the data\n\nWhere there was none, the longest gap.\n\n\
+         ![Outage against users](benchmarks-outage.svg)\n\
+         \n## The critical section of `live`\n\nThe medians of its steps, by the journal. Clients wait from somewhere in `cold/switch` until somewhere in `proxy/release`.\n\n\
+         ![Steps of the critical section](benchmarks-section.svg)\n",
+    );
+    page.push_str("\n## Where time goes\n\nMedians, ms; steps under 50 ms are left out.\n");
+    for (name, size) in &sizes {
+        for (procedure, found) in &size.procedures {
+            let steps: Vec<String> = (found.steps_ms.iter())
+                .filter(|(_, ms)| *ms >= 50)
+                .map(|(step, ms)| format!("`{step}` {ms}"))
+                .collect();
+            if !steps.is_empty() {
+                page.push_str(&format!(
+                    "\n**{name}, {procedure}**: {}.\n",
+                    steps.join(", ")
+                ));
+            }
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bench::{Run, Size};
+
+    fn report() -> Report {
+        let run = |gap, step: &str| Run {
+            longest_gap_ms: gap,
+            gaps_ms: vec![gap],
+            acknowledged: 100,
+            lost: 0,
+            failed: BTreeMap::new(),
+            steps: vec![(step.to_owned(), gap)],
+        };
+        let runs = BTreeMap::from([
+            ("idle".to_owned(), vec![run(100, "nothing")]),
+            ("literal".to_owned(), vec![run(9000, "copy")]),
+            ("copy".to_owned(), vec![run(3000, "cold/fence")]),
+            (
+                "live".to_owned(),
+                vec![run(150, "cold/switch"), run(170, "cold/switch")],
+            ),
+        ]);
+        BTreeMap::from([("d5".to_owned(), Size::of(12_000, &runs))])
+    }
+
+    #[test]
+    fn the_page_has_a_row_for_each_procedure_and_both_plots() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.json");
+        fs::write(&file, serde_json::to_string(&report()).unwrap()).unwrap();
+        let written = write(&file, folder.path()).unwrap();
+        let page = fs::read_to_string(&written[0]).unwrap();
+        for procedure in super::super::PROCEDURES {
+            assert!(page.contains(&format!(" | {procedure} | ")), "{page}");
+        }
+        assert!(page.contains("| d5 | 0.33 | 1.50 |"), "{page}");
+        for plot in &written[1..] {
+            let name = plot.file_name().unwrap().to_str().unwrap();
+            assert!(page.contains(&format!("({name})")));
+            let svg = fs::read_to_string(plot).unwrap();
+            assert!(
+                svg.starts_with("<svg") && svg.contains("cold/switch") != svg.contains("literal")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_report_is_said() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "[]").unwrap();
+        assert!(write(file.path(), file.path()).is_err());
+    }
+}

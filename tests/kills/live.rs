@@ -1,0 +1,114 @@
+//! Strategy `live`: clients notice nothing, and wherever regmig falls silent in the middle of the cutover, timers see to
+//! it that one machine serves.
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use regmig_tests::support::{
+    Rig, Sampler, Scope, Snapshot, Traffic, Tried, Unfinished, expect_one_writer,
+};
+use serde_json::Value;
+use xtask::lab::Machine;
+
+/// The timers act after 10 s, and a loaded machine takes some more.
+const SERVED_AGAIN: Duration = Duration::from_secs(20);
+
+/// By then they have, and a machine whose clients never had to wait has been through its timer as well.
+const TIMERS_DONE: Duration = Duration::from_secs(12);
+
+/// Points of the critical section at which regmig is killed, and who serves then by itself.
+const POINTS: [(&str, Machine); 9] = [
+    ("cold/hold#0:after", Machine::Source),
+    ("cold/arm#0:after", Machine::Source),
+    ("cold/arm#1:after", Machine::Source),
+    ("cold/switch#1:after", Machine::Source),
+    ("cold/switch#2:after", Machine::Source),
+    ("cold/switch#3:recorded", Machine::Source),
+    ("proxy/release#0:before", Machine::Dest),
+    ("proxy/turn#0:after", Machine::Dest),
+    ("proxy/promote#0:after", Machine::Dest),
+];
+
+/// Those that are tried unless `REGMIG_TEST_LONG` is set: clients wait, on either side of the promotion.
+const SHORT: [&str; 2] = ["cold/switch#2:after", "proxy/promote#0:after"];
+
+fn points() -> impl Iterator<Item = (&'static str, Machine)> {
+    let all = env::var_os("REGMIG_TEST_LONG").is_some();
+    let wanted = move |(point, _): &(&str, Machine)| all || SHORT.contains(point);
+    POINTS.into_iter().filter(wanted)
+}
+
+/// Kills regmig at a point, sees that one machine serves without it, and resumes. Returns how long clients waited.
+fn fall_silent(
+    rig: &Rig,
+    traffic: &mut Traffic<'_>,
+    point: &str,
+    serves: Machine,
+) -> Tried<Duration> {
+    let ended = rig
+        .regmig(["run", "--yes", "--until", "replica"])
+        .dying_at(point, &rig.folder.join("points"))
+        .end()?;
+    assert_eq!(ended.code, None, "{point}: {}", ended.said());
+    let silent = Instant::now();
+    traffic.wait_for_acknowledgements(5)?;
+    let after = silent.elapsed();
+    assert!(after < SERVED_AGAIN, "{point}: served after {after:?}");
+    // Whoever serves in the end, the timers are done by then.
+    std::thread::sleep(TIMERS_DONE.saturating_sub(after));
+    traffic.wait_for_acknowledgements(3)?;
+    assert_eq!(traffic.missing(serves)?, Vec::<String>::new(), "{point}");
+    let resumed = rig
+        .regmig(["resume", "--yes", "--until", "replica"])
+        .end()?;
+    let state = rig.state()?;
+    match resumed.code {
+        Some(0) => assert_eq!(state, "replica", "{point}: {}", resumed.said()),
+        _ => assert_eq!(state, "warm", "{point}: {}", resumed.said()),
+    }
+    Ok(after)
+}
+
+/// What clients saw of the cutover: no request failed.
+fn expect_unnoticed(rig: &Rig) -> Tried<()> {
+    let status = rig.status()?;
+    for kind in ["writes", "reads", "dns"] {
+        let figure = |name: &str| {
+            let found = status.pointer(&format!("/outage/{kind}/{name}"));
+            found.and_then(Value::as_u64)
+        };
+        assert_eq!(figure("failed"), Some(0), "{kind}: {status}");
+    }
+    Ok(())
+}
+
+#[test]
+fn clients_notice_nothing_and_where_regmig_falls_silent_the_timers_decide() -> Tried<()> {
+    let rig = Rig::live("live")?;
+    let before = Unfinished::of(&rig)?;
+    let mut traffic = Traffic::start(&rig)?;
+    let sampler = Sampler::start(&rig)?;
+    let start = Snapshot::of(&rig, Machine::Source, Scope::WithoutData)?.without_times();
+    for (point, serves) in points() {
+        if rig.state()? == "replica" {
+            rig.regmig(["rollback", "--to", "warm", "--yes"]).done()?;
+        }
+        let after = fall_silent(&rig, &mut traffic, point, serves)?;
+        println!("{point}: {serves:?} serves {after:.1?} after the kill");
+    }
+    rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
+    traffic.wait_for_acknowledgements(5)?;
+    let back = Snapshot::of(&rig, Machine::Source, Scope::WithoutData)?.without_times();
+    start.expect_same(&back, "source, back at start,")?;
+    traffic.expect_nothing_lost(Machine::Source)?;
+
+    rig.regmig(["run", "--yes"]).done()?;
+    traffic.wait_for_acknowledgements(10)?;
+    traffic.stop()?;
+    expect_unnoticed(&rig)?;
+    before.expect_finalized(&rig)?;
+    expect_one_writer(&rig, sampler)?;
+    let audit = traffic.expect_nothing_lost(Machine::Dest)?;
+    println!("{audit:?}");
+    Ok(())
+}
