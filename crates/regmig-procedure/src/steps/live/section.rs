@@ -173,7 +173,7 @@ pub(crate) const REHEARSE: ProcedureStep = ProcedureStep {
                     what: "the rehearsal of the cutover".to_owned(),
                     found: format!("{ms} ms"),
                     expected: format!("at most half of the {way_out_ms} ms after which the timers take the way out"),
-                    hint: "find out what is slow between this machine and both others, or raise `way_out_s` under \
+                    hint: "find out what is slow between this machine and both others, or raise `way_out` under \
                            [limits] in regmig.toml"
                         .to_owned(),
                 }
@@ -355,7 +355,7 @@ pub(super) fn spent(epoch: &str, says: Option<String>) -> Option<Refusal> {
         what: format!("{EPOCH_KEY} in dest's Redis"),
         found: says.unwrap_or_else(|| "nothing".to_owned()),
         expected: format!("`{}`", armed(epoch)),
-        hint: "the way out of this cutover has been taken, and source serves as before; `way_out_s` under [limits] \
+        hint: "the way out of this cutover has been taken, and source serves as before; `way_out` under [limits] \
                in regmig.toml says how long a cutover may take"
             .to_owned(),
     })
