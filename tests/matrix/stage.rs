@@ -246,9 +246,10 @@ impl<'r> Stage<'r> {
                 Plant::Leftover => (Machine::Dest, "touch /var/pryv/planted".to_owned()),
                 Plant::Writer => (
                     Machine::Dest,
-                    "for name in register reverse_proxy redis; do docker run --detach --rm --name planted-$name \
-                     --label com.docker.compose.service=$name pryv/redis:lab sleep 60; done; sleep 2; \
-                     docker rm --force planted-register planted-reverse_proxy planted-redis"
+                    "plant() { name=$1; shift; docker run --detach --rm --name planted-$name \
+                     --label com.docker.compose.service=$name --entrypoint $1 pryv/redis:lab ${2:+\"${@:2}\"}; }; \
+                     plant register sleep 60; plant reverse_proxy sleep 60; plant redis redis-server --protected-mode no; \
+                     sleep 2; docker rm --force planted-register planted-reverse_proxy planted-redis"
                         .to_owned(),
                 ),
             };
