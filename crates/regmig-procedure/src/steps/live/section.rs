@@ -25,8 +25,9 @@ use crate::steps::{
 };
 
 /// source's Redis holds writes back for so much longer than the timers wait, milliseconds. They spend the epoch before the
-/// fence lapses; a fence that landed after they had acted, from a regmig that then died, lapses by itself.
-const FENCE_BESIDES_MS: u64 = 20_000;
+/// fence lapses; where they cannot, no client reaches source's register through its nginx any more. A fence that landed after
+/// they had acted, from a regmig that then died, lapses by itself.
+const FENCE_BESIDES_MS: u64 = 2_000;
 
 const HOLD_ID: &str = "cold/hold";
 const REHEARSE_ID: &str = "cold/rehearse";
