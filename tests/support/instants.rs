@@ -20,21 +20,9 @@ const LATEST_MS: u64 = 700;
 /// The steps between which nobody accepts writes, both included.
 const COLD_WINDOW: [&str; 2] = ["cold/fence", "proxy/canary"];
 
-/// The ids of all steps, in order.
+/// The ids of all steps of strategy `copy`, in order.
 pub fn steps() -> Vec<&'static str> {
-    steps_of(Strategy::Copy)
-}
-
-/// The steps of the strategy that has this one.
-fn steps_with(step: &str) -> Vec<&'static str> {
-    let live = steps_of(Strategy::Live);
-    let copy = steps();
-    if copy.contains(&step) { copy } else { live }
-}
-
-/// The ids of a strategy's steps, in order.
-fn steps_of(strategy: Strategy) -> Vec<&'static str> {
-    procedure::order(strategy).map(|(id, _)| id).collect()
+    procedure::order(Strategy::Copy).map(|(id, _)| id).collect()
 }
 
 /// The ids of the steps of the cold window.
@@ -75,7 +63,7 @@ impl Instant {
     /// When regmig ends by itself before.
     pub fn strike(self, rig: &Rig, mut regmig: Running, from: usize) -> Tried<String> {
         let journal = rig.journal();
-        let order = steps_with(self.step);
+        let order = steps();
         let place = |id: &str| order.iter().position(|step| *step == id);
         let wanted = place(self.step);
         let came = journal.wait_for(from, &mut regmig, LIMIT, |records| {

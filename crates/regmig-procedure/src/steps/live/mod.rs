@@ -17,8 +17,8 @@ use sha2::{Digest as _, Sha256};
 use crate::ask::{self, Cx};
 use crate::spec::{LiveSpec, Spec};
 
-/// The key in dest's Redis by which the promotion and the timers decide who wins. A replica's own key: its primary
-/// never hears of it.
+/// The key in dest's Redis by which the promotion and the timers decide who wins. Until the promotion it is a replica's own,
+/// of which its primary does not hear.
 pub const EPOCH_KEY: &str = "regmig:epoch";
 
 /// What the key says while neither has won.
