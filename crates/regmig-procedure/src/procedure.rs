@@ -1,5 +1,6 @@
 //! The procedure: one table, read from top to bottom.
 
+use regmig_core::engine::{Engine, EngineError, Outcome};
 use regmig_core::state::State;
 use regmig_core::step::{Homeward, Procedure, Step};
 
@@ -152,6 +153,29 @@ pub fn procedure(strategy: Strategy) -> &'static Procedure<Spec> {
         Strategy::Copy => &BY_COPY,
         Strategy::Live => &BY_LIVE,
     }
+}
+
+/// Goes forward. A `live` cutover that fails is not left half done: dest serves if it was promoted after all, and else source
+/// does, and the migration rests at `warm`.
+///
+/// # Errors
+///
+/// As [`Engine::forward`] and [`Engine::rollback`].
+pub async fn forward(engine: &mut Engine<'_, Spec>, until: State) -> Result<Outcome, EngineError> {
+    let halted = engine.forward(until).await?;
+    if !matches!(halted, Outcome::Halted { .. }) || !live::section::in_section(&engine.cursor) {
+        return Ok(halted);
+    }
+    if let Some(undecided) = engine.decide().await? {
+        return Ok(undecided);
+    }
+    if !live::section::in_section(&engine.cursor) {
+        return engine.forward(until).await;
+    }
+    Ok(match engine.rollback(State::Warm).await? {
+        Outcome::RolledBack(_) => halted,
+        other => other,
+    })
 }
 
 /// The steps of a strategy, in order.

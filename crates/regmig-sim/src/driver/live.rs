@@ -1,33 +1,11 @@
-//! What an operator's command does about a live cutover that fails, and what holds where nobody does anything.
+//! What holds of a live cutover where nobody does anything.
 
 use regmig_core::edge::Failback;
-use regmig_core::engine::{Engine, EngineError, Outcome};
-use regmig_core::state::State;
-use regmig_procedure::spec::{Spec, Strategy};
-use regmig_procedure::steps::live::section;
+use regmig_procedure::spec::Strategy;
 
 use super::Runner;
 use crate::fault::Fault;
 use crate::schedule::Schedule;
-
-/// Forward; where that fails in the critical section of a live cutover, the way out is taken at once, unless dest has
-/// taken over already.
-pub(super) async fn forward(
-    engine: &mut Engine<'_, Spec>,
-    until: State,
-) -> Result<Outcome, EngineError> {
-    let outcome = engine.forward(until).await?;
-    if !matches!(outcome, Outcome::Halted { .. }) || !section::in_section(&engine.cursor) {
-        return Ok(outcome);
-    }
-    if let Some(halted) = engine.decide().await? {
-        return Ok(halted);
-    }
-    if section::is_promoted(&engine.cursor) {
-        return engine.forward(until).await;
-    }
-    engine.rollback(State::Warm).await
-}
 
 impl Runner<'_> {
     /// In a live migration clients are served again although nobody resumes, as long as both machines are well.

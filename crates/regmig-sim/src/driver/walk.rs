@@ -16,7 +16,6 @@ use serde_json::Value;
 
 use super::Runner;
 use super::book::Book;
-use super::live;
 use crate::schedule::{Goal, Schedule, Then};
 use crate::world::Left;
 
@@ -265,7 +264,9 @@ impl Runner<'_> {
                             // It begins, or it does not; the migration goes on.
                             let _ = self.world.inner().state.carry_out(&effect);
                         }
-                        live::forward(&mut engine, until).await.map(Ok)
+                        regmig_procedure::procedure::forward(&mut engine, until)
+                            .await
+                            .map(Ok)
                     }
                     Goal::Back(to) => engine.rollback(to).await.map(Ok),
                 }

@@ -4,15 +4,13 @@ use std::time::Instant;
 
 use regmig_core::cursor::Direction;
 use regmig_core::edge::Failback;
-use regmig_core::engine::{Engine, EngineError, Leg, Outcome, way_back};
+use regmig_core::engine::{Leg, Outcome, way_back};
 use regmig_core::facts::Outage;
 use regmig_core::journal::Failure;
 use regmig_core::port::Act as _;
 use regmig_core::state::State;
 use regmig_core::step::{Cx, HOMEWARD, Refusal, StepError};
 use regmig_procedure::procedure::{self, ProcedureStep};
-use regmig_procedure::spec::Spec;
-use regmig_procedure::steps::live::section;
 use regmig_procedure::steps::outage;
 
 use crate::cli::{Cli, Forward};
@@ -67,33 +65,9 @@ async fn go_on(session: &mut Session, until: State) -> Result<Outcome, Problem> 
     }
     measure_on(session).await;
     let mut engine = session.engine();
-    let outcome = match engine.forward(until).await {
-        Ok(halted @ Outcome::Halted { .. }) if section::in_section(&engine.cursor) => {
-            out_of_section(&mut engine, until, halted).await
-        }
-        outcome => outcome,
-    };
+    let outcome = procedure::forward(&mut engine, until).await;
     session.cursor = engine.cursor;
     Ok(outcome?)
-}
-
-/// A `live` cutover that failed is not left half done: dest serves if it was promoted after all, and else source does.
-async fn out_of_section(
-    engine: &mut Engine<'_, Spec>,
-    until: State,
-    halted: Outcome,
-) -> Result<Outcome, EngineError> {
-    render::say("           the cutover does not go on; who serves is decided now");
-    if let Some(undecided) = engine.decide().await? {
-        return Ok(undecided);
-    }
-    if section::is_promoted(&engine.cursor) {
-        return engine.forward(until).await;
-    }
-    Ok(match engine.rollback(State::Warm).await? {
-        Outcome::RolledBack(_) => halted,
-        other => other,
-    })
 }
 
 /// Goes on measuring what clients see, where an earlier process was killed while it did.

@@ -67,13 +67,8 @@ pub(crate) const QUIET: ProcedureStep = ProcedureStep {
 };
 
 /// Whether a migration is in the middle of its cutover, where it must not rest: it goes on, or it is backed out of.
-pub fn in_section(past: &Cursor) -> bool {
+pub(crate) fn in_section(past: &Cursor) -> bool {
     past.step(HOLD_ID).is_some() && !past.is_reached(PROMOTE_ID)
-}
-
-/// Whether dest's Redis is known to have been promoted.
-pub fn is_promoted(past: &Cursor) -> bool {
-    past.is_reached(PROMOTE_ID)
 }
 
 /// What writes on dest, of those that are frozen or not.
@@ -272,8 +267,6 @@ pub(super) async fn disarm(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
 pub(super) struct Fenced {
     /// What source's Redis had sent to replicas when it took no write any more, or more.
     pub(super) offset: i64,
-    /// Keys that it held.
-    keys: u64,
 }
 
 /// Everything that was accepted on source, as an offset.
@@ -304,7 +297,6 @@ pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
             let redis = ask::redis(cx, machine).await?;
             Ok(Probe::Holds(keep(&Fenced {
                 offset: redis.offset,
-                keys: redis.keys,
             })?))
         })
     },
