@@ -9,7 +9,7 @@ use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Probe, Undo};
 
-use super::{are_down, edit_refused, marker, nothing, policies, until_healthy, warm};
+use super::{are_down, edit_refused, marker, nothing, until_healthy, warm};
 use crate::ask;
 use crate::edit::{authorized_keys, compose};
 use crate::procedure::ProcedureStep;
@@ -40,22 +40,12 @@ pub(crate) const RETIRE: ProcedureStep = ProcedureStep {
     plan: |cx| {
         Box::pin(async move {
             let machine = Machine::Source;
-            let all = cx.spec.stack.all();
-            Ok(vec![
-                Effect::RestartPolicy {
-                    machine,
-                    policies: policies(&all, "no"),
-                },
-                Effect::Stop {
-                    machine,
-                    services: all,
-                    within_s: cx.spec.limits.stop_s,
-                },
-                Effect::RemoveContainer {
-                    machine,
-                    name: cx.spec.tunnel.name.clone(),
-                },
-            ])
+            let mut effects = synced::shut(cx, machine);
+            effects.push(Effect::RemoveContainer {
+                machine,
+                name: cx.spec.tunnel.name.clone(),
+            });
+            Ok(effects)
         })
     },
     undo: Undo::Never(FINAL),

@@ -1,6 +1,7 @@
 //! `replica`: source's Redis follows dest's through the tunnel, so that source's DNS answers fresh data.
 
 use regmig_core::effect::Effect;
+use regmig_core::facts::RedisState;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
@@ -150,6 +151,28 @@ pub(crate) fn primary(cx: &Cx<'_>) -> String {
     format!("{}:{}", cx.spec.tunnel.name, cx.spec.tunnel.port)
 }
 
+/// Why source must not follow dest, if it must not: a full resync wipes source's copy, so that dest may never hold less than
+/// was proven.
+pub(crate) fn would_wipe(cx: &Cx<'_>, dest: &RedisState) -> Result<Option<Refusal>, StepError> {
+    let proven: serde_json::Value = cx.evidence(match cx.spec.strategy {
+        Strategy::Copy => "synced/data-equal",
+        Strategy::Live => "synced/caught-up",
+    })?;
+    let keys = proven.get("keys").and_then(serde_json::Value::as_u64);
+    let keys = keys.unwrap_or_default();
+    if dest.role == "master" && !dest.loading && dest.keys >= keys {
+        return Ok(None);
+    }
+    let loading = if dest.loading { ", loading" } else { "" };
+    Ok(Some(Refusal {
+        what: "Redis on dest".to_owned(),
+        found: format!("role {}, {} keys{loading}", dest.role, dest.keys),
+        expected: format!("a primary with at least the {keys} keys that were proven equal"),
+        hint: "source would be wiped by following it: find out what happened to dest's data first"
+            .to_owned(),
+    }))
+}
+
 pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
     id: "replica/attach",
     enters: State::Replica,
@@ -159,23 +182,8 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
             let dest = ask::redis(cx, Machine::Dest).await?;
             let source = ask::redis(cx, Machine::Source).await?;
             let following = source.primary.as_deref() == Some(primary(cx).as_str());
-            // A full resync wipes source's copy: it must never follow a dest that holds less than was proven.
-            let proven: serde_json::Value = cx.evidence(match cx.spec.strategy {
-                Strategy::Copy => "synced/data-equal",
-                Strategy::Live => "synced/caught-up",
-            })?;
-            let keys = proven
-                .get("keys")
-                .and_then(serde_json::Value::as_u64)
-                .unwrap_or_default();
-            if !following && (dest.role != "master" || dest.loading || dest.keys < keys) {
-                return Ok(Refusal {
-                what: "Redis on dest".to_owned(),
-                found: format!("role {}, {} keys{}", dest.role, dest.keys, if dest.loading { ", loading" } else { "" }),
-                expected: format!("a primary with at least the {keys} keys that were proven equal"),
-                hint: "source would be wiped by following it: find out what happened to dest's data first".to_owned(),
-            }
-            .into());
+            if !following && let Some(refusal) = would_wipe(cx, &dest)? {
+                return Ok(refusal.into());
             }
             Ok(if !following {
                 Probe::absent("source's Redis does not follow dest's")

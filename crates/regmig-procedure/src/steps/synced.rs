@@ -194,12 +194,17 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
 
 /// The effects that stop dest's stack, and keep it so.
 pub(crate) async fn shut_dest(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
-    let machine = Machine::Dest;
-    let all = cx.spec.stack.all();
+    let (machine, all) = (Machine::Dest, cx.spec.stack.all());
     if are_down(&ask::services(cx, machine).await?, &all).is_ok() {
         return Ok(Vec::new());
     }
-    Ok(vec![
+    Ok(shut(cx, machine))
+}
+
+/// The effects that stop a machine's stack, and keep it so.
+pub(crate) fn shut(cx: &Cx<'_>, machine: Machine) -> Vec<Effect> {
+    let all = cx.spec.stack.all();
+    vec![
         Effect::RestartPolicy {
             machine,
             policies: policies(&all, "no"),
@@ -209,7 +214,7 @@ pub(crate) async fn shut_dest(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
             services: all,
             within_s: cx.spec.limits.stop_s,
         },
-    ])
+    ]
 }
 
 /// The effects that stop source's DNS, and have its Redis save everything and end.

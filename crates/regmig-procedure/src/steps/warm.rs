@@ -58,13 +58,7 @@ pub(crate) const PASSES: ProcedureStep = ProcedureStep {
             if ask::file(cx, machine, path.clone()).await?.is_some() {
                 effects.push(Effect::RemoveFile { machine, path });
             }
-            let path = cx.spec.data(machine);
-            if ask::folder(cx, machine, path.clone())
-                .await?
-                .is_some_and(|folder| folder.files > 0)
-            {
-                effects.push(Effect::EmptyFolder { machine, path });
-            }
+            effects.extend(without_data(cx, machine).await?);
             Ok(effects)
         })
     }),
@@ -72,6 +66,17 @@ pub(crate) const PASSES: ProcedureStep = ProcedureStep {
     waits: false,
     stays: true,
 };
+
+/// The effects that empty a machine's data folder, if there is anything in it.
+pub(crate) async fn without_data(cx: &Cx<'_>, machine: Machine) -> Result<Vec<Effect>, StepError> {
+    let path = cx.spec.data(machine);
+    let folder = ask::folder(cx, machine, path.clone()).await?;
+    let holds = folder.is_some_and(|folder| folder.files > 0);
+    Ok(holds
+        .then_some(Effect::EmptyFolder { machine, path })
+        .into_iter()
+        .collect())
+}
 
 /// nginx's configuration folder on the host, without a trailing slash.
 fn conf_folder(cx: &Cx<'_>) -> String {

@@ -3,7 +3,7 @@
 use regmig_core::effect::Effect;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
-use regmig_core::step::{Probe, Refusal, StepError, Undo};
+use regmig_core::step::{Probe, StepError, Undo};
 use serde_json::json;
 
 use super::section::{disarm, epoch, fence, spent};
@@ -198,19 +198,12 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
     plan: |cx| {
         Box::pin(async move {
             let (source, dest) = (Machine::Source, Machine::Dest);
-            let proven: serde_json::Value = cx.evidence("synced/caught-up")?;
-            let keys = proven.get("keys").and_then(serde_json::Value::as_u64);
-            let redis = ask::redis(cx, dest).await?;
-            // A full resync wipes source's copy: it must never follow a dest that holds less than was proven.
-            let following = ask::redis(cx, source).await?.primary.is_some();
-            if !following && (redis.role != "master" || redis.loading) {
-                return Err(StepError::refused(Refusal {
-                    what: "Redis on dest".to_owned(),
-                    found: format!("role {}, {} keys", redis.role, redis.keys),
-                    expected: format!("a primary with about {} keys", keys.unwrap_or_default()),
-                    hint: "source would be wiped by following it: find out what happened to dest's data first"
-                        .to_owned(),
-                }));
+            let following = ask::redis(cx, source).await?.primary;
+            if following != Some(replica::primary(cx)) {
+                let redis = ask::redis(cx, dest).await?;
+                if let Some(refusal) = replica::would_wipe(cx, &redis)? {
+                    return Err(StepError::refused(refusal));
+                }
             }
             Ok(vec![
                 Effect::ReplicaOf {

@@ -13,7 +13,7 @@ use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::steps::linked;
 use crate::steps::{
-    are_up, holds_if, nothing, preflight, replica, synced, until_healthy, without_container,
+    are_up, holds_if, nothing, preflight, replica, synced, until_healthy, warm, without_container,
 };
 
 /// source's own tunnel, by which its Redis will follow dest's and its timer reach it.
@@ -60,15 +60,8 @@ pub(crate) const REDIS: ProcedureStep = ProcedureStep {
     plan: |cx| Box::pin(async move { Ok(start_behind_gate(cx)) }),
     undo: Undo::Run(|cx, _| {
         Box::pin(async move {
-            let machine = Machine::Dest;
             let mut effects = synced::shut_dest(cx).await?;
-            let path = cx.spec.data(machine);
-            if ask::folder(cx, machine, path.clone())
-                .await?
-                .is_some_and(|folder| folder.files > 0)
-            {
-                effects.push(Effect::EmptyFolder { machine, path });
-            }
+            effects.extend(warm::without_data(cx, Machine::Dest).await?);
             Ok(effects)
         })
     }),
