@@ -186,6 +186,8 @@ impl Eye {
             let seen = self.see()?;
             let runs = |service: &&str| seen.running.iter().any(|name| name == service);
             if !WRITERS.iter().all(runs) {
+                // Nobody answers at the address of a Redis that is gone: each look would wait there.
+                self.redis = seen.redis;
                 return Some(false);
             }
             if seen.redis == self.redis {
