@@ -142,6 +142,19 @@ pub struct Mounted {
     pub writable: bool,
 }
 
+/// A container as a listing tells of it: all of them in one question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Without the leading slash.
+    pub name: String,
+    /// What it is doing.
+    pub state: State,
+    /// What compose has written about it, where compose made it.
+    pub compose: Option<Compose>,
+    /// Its networks and its address in each; the address is empty while it does not run.
+    pub networks: BTreeMap<String, String>,
+}
+
 /// A container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum,
-    MountPoint, NetworkSettings,
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, ContainerSummary,
+    ContainerSummaryStateEnum, HealthStatusEnum, MountPoint, NetworkSettings,
 };
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
 use futures::{StreamExt, TryStreamExt};
 use regmig_core::port::PortError;
 
-use crate::container::{Attachment, Compose, Container, Health, Mounted, PublishedPort, State};
+use crate::container::{
+    Attachment, Compose, Container, Health, Listed, Mounted, PublishedPort, State,
+};
 use crate::docker::Docker;
 use crate::error::status;
 
@@ -24,14 +26,8 @@ impl Docker {
     ///
     /// `NotSent` when Docker cannot be reached, `Refused` when it will not say.
     pub async fn containers(&self) -> Result<Vec<Container>, PortError> {
-        let listed = self
-            .ask("list the containers", |client| async move {
-                client
-                    .list_containers(Some(ListContainersOptionsBuilder::new().all(true).build()))
-                    .await
-            })
-            .await?;
-        let ids = listed.into_iter().filter_map(|summary| summary.id);
+        let ids = self.list().await?.into_iter();
+        let ids = ids.filter_map(|summary| summary.id);
         let looked_at =
             futures::stream::iter(ids).map(|id| async move { self.container(&id).await });
         let found: Vec<Option<Container>> = looked_at
@@ -42,6 +38,23 @@ impl Docker {
         let mut containers: Vec<Container> = found.into_iter().flatten().collect();
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(containers)
+    }
+
+    /// Every container, running or not, as far as one question tells: for where each round trip counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`containers`](Self::containers).
+    pub async fn listed(&self) -> Result<Vec<Listed>, PortError> {
+        Ok(self.list().await?.into_iter().map(listed).collect())
+    }
+
+    async fn list(&self) -> Result<Vec<ContainerSummary>, PortError> {
+        self.ask("list the containers", |client| async move {
+            let all = ListContainersOptionsBuilder::new().all(true).build();
+            client.list_containers(Some(all)).await
+        })
+        .await
     }
 
     /// One container, by name or identifier.
@@ -76,25 +89,50 @@ impl Container {
     }
 }
 
+/// What compose has written about a container into its labels.
+fn compose(labels: &BTreeMap<String, String>) -> Option<Compose> {
+    let label = |name: &str| labels.get(&format!("com.docker.compose.{name}")).cloned();
+    let config_files = label("project.config_files").unwrap_or_default();
+    Some(Compose {
+        project: label("project")?,
+        service: label("service")?,
+        working_dir: label("project.working_dir"),
+        config_files: config_files
+            .split(',')
+            .filter(|f| !f.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+fn listed(found: ContainerSummary) -> Listed {
+    let names = found.names.unwrap_or_default();
+    // A link gives a container further names, such as `/other/alias`.
+    let own = names
+        .iter()
+        .find_map(|name| name.strip_prefix('/').filter(|name| !name.contains('/')));
+    let networks = found
+        .network_settings
+        .and_then(|settings| settings.networks);
+    let labels = found.labels.unwrap_or_default().into_iter().collect();
+    Listed {
+        name: own.unwrap_or_default().to_owned(),
+        state: found.state.map_or(State::Created, listed_state),
+        compose: compose(&labels),
+        networks: networks
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(network, end)| (network, end.ip_address.unwrap_or_default()))
+            .collect(),
+    }
+}
+
 fn container(found: ContainerInspectResponse) -> Container {
     let config = found.config.unwrap_or_default();
     let state = found.state.unwrap_or_default();
     let host = found.host_config.unwrap_or_default();
     let labels: BTreeMap<String, String> = config.labels.unwrap_or_default().into_iter().collect();
-    let label = |name: &str| labels.get(&format!("com.docker.compose.{name}")).cloned();
-    let config_files = label("project.config_files").unwrap_or_default();
-    let compose = label("project")
-        .zip(label("service"))
-        .map(|(project, service)| Compose {
-            project,
-            service,
-            working_dir: label("project.working_dir"),
-            config_files: config_files
-                .split(',')
-                .filter(|f| !f.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        });
+    let compose = compose(&labels);
     let settings = found.network_settings.unwrap_or_default();
     let published = published(&settings);
     let attachments = attachments(settings);
@@ -155,6 +193,19 @@ fn doing(state: &ContainerState) -> State {
         Some(ContainerStateStatusEnum::CREATED | ContainerStateStatusEnum::EMPTY) | None => {
             State::Created
         }
+    }
+}
+
+fn listed_state(state: ContainerSummaryStateEnum) -> State {
+    match state {
+        ContainerSummaryStateEnum::RUNNING => State::Running,
+        ContainerSummaryStateEnum::PAUSED => State::Paused,
+        ContainerSummaryStateEnum::RESTARTING => State::Restarting,
+        ContainerSummaryStateEnum::STOPPING => State::Stopping,
+        ContainerSummaryStateEnum::REMOVING => State::Removing,
+        ContainerSummaryStateEnum::EXITED => State::Exited,
+        ContainerSummaryStateEnum::DEAD => State::Dead,
+        ContainerSummaryStateEnum::CREATED | ContainerSummaryStateEnum::EMPTY => State::Created,
     }
 }
 

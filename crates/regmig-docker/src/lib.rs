@@ -20,7 +20,9 @@ mod run;
 mod spec;
 mod transport;
 
-pub use container::{Attachment, Compose, Container, Health, Mounted, PublishedPort, State};
+pub use container::{
+    Attachment, Compose, Container, Health, Listed, Mounted, PublishedPort, State,
+};
 pub use docker::{Docker, DockerLimits, EngineVersion};
 pub use error::DockerError;
 pub use exec::{ExecOptions, ExecResult};

@@ -9,7 +9,7 @@ use regmig_core::engine::{Engine, Operator};
 use regmig_core::journal::{Begun, FORMAT};
 use regmig_core::state::State;
 use regmig_procedure::procedure;
-use regmig_procedure::spec::Spec;
+use regmig_procedure::spec::{Spec, Strategy};
 use regmig_procedure::steps::preflight;
 use regmig_store::Store;
 use sha2::{Digest as _, Sha256};
@@ -219,6 +219,7 @@ impl Session {
     }
 
     pub(crate) async fn end(&mut self) {
+        self.world.log_figures();
         if let Some(lease) = self.lease.take() {
             lease.release().await;
         }
@@ -332,6 +333,12 @@ impl Operator for Terminal {
 
 fn question(state: State, spec: &Spec) -> String {
     match state {
+        State::Cold if spec.strategy == Strategy::Live => format!(
+            "Next is `cold`: after a rehearsal clients of {} wait until dest has taken over; where that takes more than {} s, \
+             source serves on. Go on?",
+            spec.domain,
+            spec.live.clone().unwrap_or_default().way_out_s
+        ),
         State::Cold => format!(
             "Next is `cold`: source stops serving, and clients of {} get errors until `proxy`. Go on?",
             spec.domain

@@ -176,6 +176,15 @@ impl Program {
     ///
     /// As [`Program::run`], and when it does not end with success.
     pub fn text(&self) -> Result<String, ProgramError> {
+        Ok(self.output()?.stdout.trim().to_owned())
+    }
+
+    /// Runs it and returns all that it said.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::text`].
+    pub fn output(&self) -> Result<Output, ProgramError> {
         let output = self.run()?;
         if !output.status.success() {
             return Err(ProgramError::Failed {
@@ -184,7 +193,7 @@ impl Program {
                 quoted: quote(&output.stdout, &output.stderr),
             });
         }
-        Ok(output.stdout.trim().to_owned())
+        Ok(output)
     }
 
     /// Runs it for its effect.

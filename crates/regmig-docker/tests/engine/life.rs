@@ -56,6 +56,10 @@ async fn a_container_from_its_making_to_its_removal() {
             .iter()
             .any(|c| c.id == id)
     );
+    let listed = docker.listed().await.unwrap();
+    let listed = listed.into_iter().find(|found| found.name == n).unwrap();
+    assert_eq!((listed.state, listed.compose), (State::Running, None));
+    assert!(listed.networks["none"].is_empty());
     assert_eq!(docker.container(&id[..12]).await.unwrap().unwrap().name, n);
 
     docker.pause(n).await.unwrap();

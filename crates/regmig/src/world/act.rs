@@ -13,7 +13,10 @@ use super::site::Site;
 
 impl Act for World {
     fn act<'a>(&'a self, effect: &'a Effect) -> Fut<'a, Result<Answer, PortError>> {
-        Box::pin(self.carry_out(effect))
+        Box::pin(async move {
+            let _waiting = self.figures.effect();
+            self.carry_out(effect).await
+        })
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod act;
 mod backup;
+mod figures;
 mod files;
+mod freezer;
 mod host;
 pub(crate) mod lease;
 mod names;
@@ -46,6 +48,7 @@ pub(crate) struct World {
     program_lock: PathBuf,
     meter: outage::Meter,
     lease: Mutex<Option<lease::Held>>,
+    figures: figures::Figures,
 }
 
 impl World {
@@ -78,6 +81,7 @@ impl World {
             program_lock: store.join("program.lock"),
             meter: outage::Meter::new(store.join("outage.json")),
             lease: Mutex::new(None),
+            figures: figures::Figures::new(),
         })
     }
 
@@ -86,6 +90,11 @@ impl World {
             Machine::Source => &self.source,
             Machine::Dest => &self.dest,
         }
+    }
+
+    /// Logs what this run has cost so far.
+    pub(crate) fn log_figures(&self) {
+        self.figures.log();
     }
 
     /// Compares both data sets key by key and names the first keys that differ.

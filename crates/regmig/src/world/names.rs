@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use regmig_core::port::PortError;
 use regmig_docker::RestartPolicy;
 
@@ -12,7 +12,7 @@ use super::site::Site;
 impl Site {
     /// Starts the containers of services; those that run already are left alone.
     pub(super) async fn start(&self, services: &[String]) -> Result<(), PortError> {
-        let names = self.names().await?;
+        let names = self.listed().await?;
         let names = &names;
         try_join_all(services.iter().map(|service| async move {
             let Some(container) = names.get(service) else {
@@ -36,40 +36,11 @@ impl Site {
         services: &[String],
         within: Duration,
     ) -> Result<(), PortError> {
-        let names = self.names().await?;
+        let names = self.listed().await?;
         let there = services.iter().filter_map(|service| names.get(service));
         try_join_all(there.map(|container| self.docker.stop(&container.name, within)))
             .await
             .map(|_| ())
-    }
-
-    /// Freezes the containers of services, all at the same time.
-    pub(super) async fn hold(&self, services: &[String]) -> Result<(), PortError> {
-        let names = self.names().await?;
-        let names = &names;
-        // All of them end before the first error is told: none may be frozen later unnoticed.
-        let held = join_all(services.iter().map(|service| async move {
-            let Some(container) = names.get(service) else {
-                return Err(PortError::Refused {
-                    what: format!(
-                        "freezing {service} on {}: it has no container",
-                        self.machine
-                    ),
-                    source: None,
-                });
-            };
-            self.docker.pause(&container.name).await
-        }));
-        held.await.into_iter().collect()
-    }
-
-    /// Has the containers of services run on, all at the same time; those that are not frozen are left alone.
-    pub(super) async fn release(&self, services: &[String]) -> Result<(), PortError> {
-        let names = self.names().await?;
-        let frozen = (services.iter().filter_map(|service| names.get(service)))
-            .filter(|container| container.state == "paused");
-        let released = join_all(frozen.map(|container| self.docker.unpause(&container.name)));
-        released.await.into_iter().collect()
     }
 
     /// Sets the restart policies of services that have a container.
@@ -78,26 +49,23 @@ impl Site {
         policies: &BTreeMap<String, String>,
     ) -> Result<(), PortError> {
         let names = self.names().await?;
-        let there = policies
-            .iter()
-            .filter_map(|(service, policy)| Some((names.get(service)?, policy)));
-        try_join_all(
-            there
-                .filter(|(container, policy)| container.restart != **policy)
-                .map(|(container, policy)| async move {
-                    let policy = policy.parse().map_err(|error| {
-                        PortError::refused(
-                            format!("restart policy {policy} on {}", self.machine),
-                            error,
-                        )
-                    })?;
-                    self.docker
-                        .set_restart_policy(&container.name, policy)
-                        .await
-                }),
-        )
-        .await
-        .map(|_| ())
+        // One after the other: Docker starts a program for each, and all at once kept clients waiting for 100 ms.
+        for (service, policy) in policies {
+            let Some(container) = names.get(service) else {
+                continue;
+            };
+            if container.restart == *policy {
+                continue;
+            }
+            let what = || format!("restart policy {policy} on {}", self.machine);
+            let policy = policy
+                .parse()
+                .map_err(|error| PortError::refused(what(), error))?;
+            self.docker
+                .set_restart_policy(&container.name, policy)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Stops and removes a container that regmig made.

@@ -15,7 +15,10 @@ use super::site::Site;
 
 impl Observe for World {
     fn observe<'a>(&'a self, query: &'a Query) -> Fut<'a, Result<Answer, PortError>> {
-        Box::pin(self.answer(query))
+        Box::pin(async move {
+            let _waiting = self.figures.question(query);
+            self.answer(query).await
+        })
     }
 }
 
@@ -54,7 +57,7 @@ impl World {
                 lines,
             } => {
                 let site = self.site(*machine);
-                let name = site.container(service).await?.name;
+                let name = site.name_of(service).await?;
                 let range = LogRange {
                     since_ms: None,
                     tail: Some(u64::from(*lines)),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::{try_join, try_join3};
+use futures::future::try_join;
 use regmig_core::port::PortError;
 use regmig_procedure::steps::live;
 
@@ -25,28 +25,26 @@ impl World {
         let limit = Duration::from_secs(self.spec.limits.command_s);
         let site = self.spec.path(source.machine, &self.spec.proxy.nginx_site);
         // cold/switch: nginx, the fence, and the look at both.
+        source.listed().await?;
         source.script("rehearsing", ":", &[], limit).await?;
         source.redis.ping().await?;
-        try_join3(
-            source.file(&site),
-            source.file(&site),
-            source.redis.writes_paused(),
-        )
+        try_join(source.file(&site), async {
+            source.redis.writes_paused().await?;
+            source.redis_state().await
+        })
         .await?;
-        source.redis_state().await?;
         // synced/caught-up.
         dest.redis_state().await?;
-        // proxy/promote: the look before, whether Redis runs, the promotion itself and the look after.
-        let epoch = || try_join(dest.redis.get(live::EPOCH_KEY), dest.redis_state());
-        epoch().await?;
-        dest.containers().await?;
+        // proxy/promote: the look before, whether Redis runs, the promotion itself, who is frozen, and the thaw.
+        try_join(dest.redis.get(live::EPOCH_KEY), dest.redis_state()).await?;
+        dest.redis_state().await?;
         dest.redis.ping().await?;
         dest.redis.ping().await?;
-        epoch().await?;
-        // proxy/release: the look before, what is frozen, and once more to name it.
-        for _ in 0..3 {
-            dest.containers().await?;
-        }
+        dest.listed().await?;
+        dest.docker
+            .container(&dest.name_of(&self.spec.stack.redis).await?)
+            .await?;
+        dest.script("rehearsing", ":", &[], limit).await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regmig_core::facts;
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
-use regmig_docker::{Docker, DockerLimits};
+use regmig_docker::{Compose, Docker, DockerLimits, Listed, State};
 use regmig_procedure::spec::{Reach, Spec};
 use regmig_redis::Redis;
 use regmig_ssh::{Command, Host, HostSpec, Limits, Output, SshSpec, Transport};
@@ -113,20 +113,43 @@ impl Site {
             .collect())
     }
 
+    /// The same as far as one question to Docker tells it: name and state.
+    pub(super) async fn listed(&self) -> Result<BTreeMap<String, Listed>, PortError> {
+        let all = self.docker.listed().await?;
+        let root = &self.spec.machine(self.machine).root;
+        let of_stack = all
+            .into_iter()
+            .filter_map(|found| Some((service_of(found.compose.as_ref()?, root)?, found)));
+        Ok(of_stack.collect())
+    }
+
+    /// The name of the container of one service.
+    pub(super) async fn name_of(&self, service: &str) -> Result<String, PortError> {
+        match self.listed().await?.remove(service) {
+            Some(found) => Ok(found.name),
+            None => Err(self.without_container(service)),
+        }
+    }
+
+    fn without_container(&self, service: &str) -> PortError {
+        PortError::Refused {
+            what: format!("service {service} has no container on {}", self.machine),
+            source: None,
+        }
+    }
+
     /// The container of one service.
     pub(super) async fn container(&self, service: &str) -> Result<facts::Container, PortError> {
         self.names()
             .await?
             .remove(service)
-            .ok_or_else(|| PortError::Refused {
-                what: format!("service {service} has no container on {}", self.machine),
-                source: None,
-            })
+            .ok_or_else(|| self.without_container(service))
     }
 
     /// The address at which the register's container answers, from the machine itself.
     pub(super) async fn address_of(&self, service: &str) -> Result<String, PortError> {
-        address(&self.container(service).await?, self.machine)
+        let found = self.container(service).await?;
+        address(&found.name, &found.state, &found.networks, self.machine)
     }
 
     /// Runs a shell script with arguments and requires success.
@@ -202,15 +225,19 @@ async fn redis_address(
     machine: Machine,
 ) -> Result<String, PortError> {
     let root = &spec.machine(machine).root;
-    let all = docker.containers().await?;
-    let redis = all
-        .into_iter()
-        .map(|container| container_of(container, root))
-        .find(|container| {
-            container.service.as_deref() == Some(spec.stack.redis.as_str()) && container.runs()
-        });
+    let all = docker.listed().await?;
+    let redis = all.into_iter().find(|found| {
+        let service = found
+            .compose
+            .as_ref()
+            .and_then(|compose| service_of(compose, root));
+        service.as_ref() == Some(&spec.stack.redis) && found.state == State::Running
+    });
     match redis {
-        Some(container) => address(&container, machine),
+        Some(found) => {
+            let state = found.state.word();
+            address(&found.name, state, &found.networks, machine)
+        }
         None => Err(PortError::Refused {
             what: format!("Redis is not running on {machine}"),
             source: None,
@@ -218,34 +245,38 @@ async fn redis_address(
     }
 }
 
-fn address(container: &facts::Container, machine: Machine) -> Result<String, PortError> {
-    container
-        .networks
+fn address(
+    name: &str,
+    state: &str,
+    networks: &BTreeMap<String, String>,
+    machine: Machine,
+) -> Result<String, PortError> {
+    networks
         .values()
         .find(|address| !address.is_empty())
         .cloned()
         .ok_or_else(|| PortError::Refused {
-            what: format!(
-                "{} on {machine} has no address: it is {}",
-                container.name, container.state
-            ),
+            what: format!("{name} on {machine} has no address: it is {state}"),
             source: None,
         })
 }
 
+/// The service of a container, where the stack beneath `root` is its own.
+fn service_of(compose: &Compose, root: &str) -> Option<String> {
+    let folder = root.rsplit('/').next().unwrap_or_default();
+    let ours = match &compose.working_dir {
+        Some(working_dir) => working_dir == root,
+        None => compose.project == folder,
+    };
+    ours.then(|| compose.service.clone())
+}
+
 fn container_of(container: regmig_docker::Container, root: &str) -> facts::Container {
-    let compose = container.compose.as_ref();
-    let ours = compose.is_some_and(|compose| {
-        let folder = root.rsplit('/').next().unwrap_or_default();
-        match &compose.working_dir {
-            Some(working_dir) => working_dir == root,
-            None => compose.project == folder,
-        }
-    });
     facts::Container {
-        service: compose
-            .filter(|_| ours)
-            .map(|compose| compose.service.clone()),
+        service: container
+            .compose
+            .as_ref()
+            .and_then(|compose| service_of(compose, root)),
         name: container.name,
         id: container.id,
         image: container.image,

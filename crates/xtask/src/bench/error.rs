@@ -50,6 +50,12 @@ pub enum BenchError {
         /// What had been done.
         stage: &'static str,
     },
+    /// regmig did not say what it took.
+    #[error("regmig said nothing of what it took; it said: {0}")]
+    Figures(String),
+    /// dest's network interface does not count.
+    #[error("found {0:?}; expected how many bytes dest's network interface has received and sent")]
+    Bytes(String),
     /// The script of the published procedure said something else than expected.
     #[error("found {0:?} among what the script says; expected `step NAME FROM TO`")]
     Step(String),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::own::{Own, OwnSummary};
 use crate::file_error::FileError;
 
 /// Gaps below this are no outage even where nothing else moved, in ms: regmig-traffic does not list them.
@@ -23,8 +24,20 @@ pub struct Run {
     pub lost: u64,
     /// Writes and reads that failed, by kind.
     pub failed: BTreeMap<String, u64>,
+    /// What the procedure did.
+    #[serde(flatten)]
+    pub did: Did,
+}
+
+/// What a procedure did, and what it took.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Did {
     /// How long each step took, in ms, in order.
     pub steps: Vec<(String, u64)>,
+    /// What dest received and sent over the network meanwhile, clients' requests included.
+    pub moved_bytes: u64,
+    /// What regmig took, where it was regmig.
+    pub regmig: Option<Own>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +58,7 @@ struct Gap {
 
 impl Run {
     /// Reads the figures of regmig-traffic.
-    pub(super) fn new(traffic: Value, steps: Vec<(String, u64)>) -> Result<Self, FileError> {
+    pub(super) fn new(traffic: Value, did: Did) -> Result<Self, FileError> {
         let seen: Traffic = serde_json::from_value(traffic)
             .map_err(FileError::json("the figures of regmig-traffic"))?;
         Ok(Self {
@@ -54,7 +67,7 @@ impl Run {
             acknowledged: seen.acknowledged,
             lost: seen.lost + seen.unknown + seen.unaudited,
             failed: seen.failed_requests,
-            steps,
+            did,
         })
     }
 
@@ -77,7 +90,7 @@ pub struct Spread {
 
 impl Spread {
     /// Nothing where there are no figures.
-    fn of(figures: impl IntoIterator<Item = u64>) -> Option<Self> {
+    pub(super) fn of(figures: impl IntoIterator<Item = u64>) -> Option<Self> {
         let mut sorted: Vec<u64> = figures.into_iter().collect();
         sorted.sort_unstable();
         Some(Self {
@@ -105,6 +118,10 @@ pub struct Summary {
     pub acknowledged: u64,
     /// How long each step took, in ms: the median of the runs.
     pub steps_ms: Vec<(String, u64)>,
+    /// What dest received and sent over the network meanwhile, clients' requests included.
+    pub moved_bytes: Spread,
+    /// What regmig took, where it was regmig.
+    pub regmig: Option<OwnSummary>,
     /// The runs themselves, in the order in which they were made.
     pub runs: Vec<Run>,
 }
@@ -115,14 +132,15 @@ impl Summary {
         for (kind, count) in runs.iter().flat_map(|run| &run.failed) {
             *failed_by_kind.entry(kind.clone()).or_default() += count;
         }
-        let steps = runs.first()?.steps.iter().map(|(name, _)| {
+        let steps = runs.first()?.did.steps.iter().map(|(name, _)| {
             let of_run = |run: &Run| {
-                let found = run.steps.iter().find(|(known, _)| known == name);
+                let found = run.did.steps.iter().find(|(known, _)| known == name);
                 found.map(|(_, ms)| *ms)
             };
             let spread = Spread::of(runs.iter().filter_map(of_run));
             (name.clone(), spread.map_or(0, |spread| spread.median))
         });
+        let own: Vec<Own> = runs.iter().filter_map(|run| run.did.regmig).collect();
         Some(Self {
             longest_gap_ms: Spread::of(runs.iter().map(|run| run.longest_gap_ms))?,
             outage_sum_ms: Spread::of(runs.iter().map(|run| run.outage_ms(floor_ms)))?,
@@ -131,6 +149,8 @@ impl Summary {
             lost: runs.iter().map(|run| run.lost).sum(),
             acknowledged: runs.iter().map(|run| run.acknowledged).sum(),
             steps_ms: steps.collect(),
+            moved_bytes: Spread::of(runs.iter().map(|run| run.did.moved_bytes))?,
+            regmig: OwnSummary::of(&own),
             runs: runs.to_vec(),
         })
     }
@@ -143,7 +163,7 @@ pub struct Size {
     pub users: u32,
     /// What is no outage: the longest gap without any migration in this very benchmark, in ms, or 250.
     pub floor_ms: u64,
-    /// By procedure: `idle`, `literal`, `copy`.
+    /// By procedure: `idle`, `literal`, `copy`, `live`.
     #[serde(flatten)]
     pub procedures: BTreeMap<String, Summary>,
 }
@@ -178,7 +198,10 @@ mod tests {
             acknowledged: 100,
             lost: 0,
             failed: BTreeMap::from([("status-502".to_owned(), 3)]),
-            steps: vec![("proxy".to_owned(), longest_gap_ms)],
+            did: Did {
+                steps: vec![("proxy".to_owned(), longest_gap_ms)],
+                ..Did::default()
+            },
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod error;
 mod figures;
+mod own;
 pub mod page;
 mod plots;
 mod procedures;
@@ -21,7 +22,8 @@ use crate::table::columns;
 use crate::workspace;
 
 pub use error::BenchError;
-pub use figures::{Report, Run, Size, Spread, Summary};
+pub use figures::{Did, Report, Run, Size, Spread, Summary};
+pub use own::{Own, OwnSummary};
 use procedures::Procedure;
 
 /// Data sets by name: users. Those of the measurements that set regmig's goals: 9.5 MB, 211 MB and 1 GB of Redis data.
@@ -107,17 +109,17 @@ impl Bench {
         let program = workspace::optimised_program("regmig-traffic").map_err(BenchError::Here)?;
         let mut clients = Clients::start(&program, &lab, &folder, Pace::Writers(WRITERS))?;
         clients.calm(CALM)?;
-        let steps = procedure.carry_out(&lab, &folder, &mut clients);
+        let did = procedure.carry_out(&lab, &folder, &mut clients);
         let calm = clients.calm(CALM);
         clients.stop()?;
-        let steps = steps?;
+        let did = did?;
         calm?;
         let (name, machine) = match procedure {
             Procedure::Idle => ("source", &lab.source),
             Procedure::Literal | Procedure::Copy | Procedure::Live => ("dest", &lab.dest),
         };
         let seen = clients::judge(&program, &lab, &folder, name, machine)?;
-        Ok(Run::new(seen, steps)?)
+        Ok(Run::new(seen, did)?)
     }
 }
 

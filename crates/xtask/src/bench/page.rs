@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::figures::{Report, Spread};
+use super::figures::{Report, Size, Spread};
 use super::{BenchError, plots};
 use crate::file_error::FileError;
 
@@ -105,6 +105,7 @@ fn page(report: &Report) -> String {
             ratio(median("live", true), median("idle", true))
         ));
     }
+    page.push_str(&own(&sizes));
     page.push_str(
         "\n## Outage against the size of the data\n\nWhere there was none, the longest gap.\n\n\
          ![Outage against users](benchmarks-outage.svg)\n\
@@ -129,12 +130,47 @@ fn page(report: &Report) -> String {
     page
 }
 
+/// What regmig itself took.
+fn own(sizes: &[(&String, &Size)]) -> String {
+    let mut text = "\n## What regmig takes\n\n\
+        *Own share*: the part of a run in which it waited neither for a machine nor for a command there. *Moved*: what dest received and sent, clients' \
+        requests included. *First effect*: from the start of `regmig resume` until a change is on its way. *Status*: the longest \
+        `regmig status --offline` while a run went on. Each is the median of the runs, and the largest.\n\n\
+        | size | procedure | own share, % | processor, ms | memory, MB | questions | changes | moved, MB | first effect, ms | status, ms |\n\
+        |---|---|---|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    let both = |of: &Spread, unit: f64, digits: usize| {
+        let figure = |value: u64| format!("{:.digits$}", value as f64 / unit);
+        match (figure(of.median), figure(of.max)) {
+            (median, max) if median == max => median,
+            (median, max) => format!("{median}, {max}"),
+        }
+    };
+    for (name, size) in sizes {
+        for (procedure, found) in &size.procedures {
+            let Some(own) = &found.regmig else { continue };
+            text.push_str(&format!(
+                "| {name} | {procedure} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                both(&own.own_share, 100.0, 2),
+                both(&own.cpu_ms, 1.0, 0),
+                both(&own.peak_kb, 1000.0, 1),
+                both(&own.questions, 1.0, 0),
+                both(&own.effects, 1.0, 0),
+                both(&found.moved_bytes, 1e6, 1),
+                both(&own.resumed_ms, 1.0, 0),
+                both(&own.status_ms, 1.0, 0),
+            ));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::bench::{Run, Size};
+    use crate::bench::{Did, Run, Size};
 
     fn report() -> Report {
         let run = |gap, step: &str| Run {
@@ -143,7 +179,10 @@ mod tests {
             acknowledged: 100,
             lost: 0,
             failed: BTreeMap::new(),
-            steps: vec![(step.to_owned(), gap)],
+            did: Did {
+                steps: vec![(step.to_owned(), gap)],
+                ..Did::default()
+            },
         };
         let runs = BTreeMap::from([
             ("idle".to_owned(), vec![run(100, "nothing")]),

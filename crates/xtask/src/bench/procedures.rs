@@ -1,12 +1,18 @@
 //! The procedures that are compared.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use regmig_core::journal::{Event, Record};
+
 use super::BenchError;
+use super::figures::Did;
+use super::own::Own;
 use crate::clients::Clients;
+use crate::clock::{millis, now_ms};
 use crate::file_error::FileError;
 use crate::lab::Lab;
 use crate::operator::{self, Wishes};
@@ -40,6 +46,9 @@ const QUIET: Duration = Duration::from_secs(10);
 /// For how long nothing is done where nothing is migrated.
 const IDLE: Duration = Duration::from_secs(20);
 
+/// How often one asks for the status while regmig is at work.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// One of the procedures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Procedure {
@@ -64,9 +73,6 @@ impl fmt::Display for Procedure {
     }
 }
 
-/// Steps with the time that each took, in ms.
-type Steps = Vec<(String, u64)>;
-
 impl Procedure {
     pub(super) const ALL: [Self; 4] = [Self::Idle, Self::Literal, Self::Copy, Self::Live];
 
@@ -76,23 +82,40 @@ impl Procedure {
         lab: &Lab,
         folder: &Path,
         clients: &mut Clients,
-    ) -> Result<Steps, BenchError> {
-        match self {
+    ) -> Result<Did, BenchError> {
+        let before = network_bytes(lab)?;
+        let mut did = match self {
             Self::Idle => {
                 clients.calm(IDLE)?;
-                Ok(Steps::new())
+                Did::default()
             }
-            Self::Literal => literal(lab, folder, clients),
-            Self::Copy => regmig(lab, folder, &Wishes::copy(QUIET)),
-            Self::Live => regmig(lab, folder, &Wishes::live(QUIET)),
-        }
+            Self::Literal => literal(lab, folder, clients)?,
+            Self::Copy => regmig(lab, folder, &Wishes::copy(QUIET))?,
+            Self::Live => regmig(lab, folder, &Wishes::live(QUIET))?,
+        };
+        did.moved_bytes = network_bytes(lab)?.saturating_sub(before);
+        Ok(did)
     }
 }
 
-fn literal(lab: &Lab, folder: &Path, clients: &mut Clients) -> Result<Steps, BenchError> {
+/// What dest has received and sent over the lab's network since it is there.
+fn network_bytes(lab: &Lab) -> Result<u64, BenchError> {
+    let text = Program::new("docker")
+        .args(["exec", &lab.dest.container, "sh", "-c"])
+        .args([
+            "cat /sys/class/net/eth0/statistics/rx_bytes /sys/class/net/eth0/statistics/tx_bytes",
+        ])
+        .text()?;
+    let numbers: Option<Vec<u64>> = text.lines().map(|line| line.parse().ok()).collect();
+    numbers
+        .map(|numbers| numbers.iter().sum())
+        .ok_or(BenchError::Bytes(text))
+}
+
+fn literal(lab: &Lab, folder: &Path, clients: &mut Clients) -> Result<Did, BenchError> {
     let script = folder.join("literal.sh");
     fs::write(&script, LITERAL).map_err(FileError::io("write", &script))?;
-    let mut steps = Steps::new();
+    let mut steps = Vec::new();
     for (stage, serves) in STAGES {
         let before = clients.acknowledged()?;
         let said = Program::new("bash")
@@ -109,7 +132,10 @@ fn literal(lab: &Lab, folder: &Path, clients: &mut Clients) -> Result<Steps, Ben
             std::thread::sleep(PAUSE);
         }
     }
-    Ok(steps)
+    Ok(Did {
+        steps,
+        ..Did::default()
+    })
 }
 
 /// Waits until a write is acknowledged that was not before; those of the stage itself count, for who was served then is.
@@ -142,19 +168,59 @@ fn step(line: &str) -> Result<(String, u64), BenchError> {
     Err(BenchError::Step(line.to_owned()))
 }
 
-fn regmig(lab: &Lab, folder: &Path, wishes: &Wishes) -> Result<Steps, BenchError> {
+/// Runs regmig up to `warm`, which users do not notice, and resumes it from there.
+fn regmig(lab: &Lab, folder: &Path, wishes: &Wishes) -> Result<Did, BenchError> {
     let config = operator::lay_out(lab, folder, wishes)?;
     let path = workspace::optimised_program("regmig").map_err(BenchError::Here)?;
     let regmig = |words: &[&str]| {
-        Program::new(path.clone())
+        Program::new("env")
+            .args([OsString::from("REGMIG_LOG=regmig::figures=info")])
+            .args([path.clone().into_os_string()])
             .args(["--config".into(), config.clone().into_os_string()])
             .args(words)
             .limit(LIMIT)
     };
-    regmig(&["run", "--yes", "--until", "replica"]).done()?;
-    let journal = regmig(&["journal", "--json"]).text()?;
-    let times = timing::steps(&timing::records(&journal)?, &[]).into_iter();
-    Ok(times.map(|step| (step.id, step.ms)).collect())
+    let records = || -> Result<Vec<Record>, BenchError> {
+        let journal = regmig(&["journal", "--json"]).text()?;
+        Ok(timing::records(&journal)?)
+    };
+    let mut own = Own::default();
+    let mut take = |words: &[&str]| {
+        let said = regmig(words).output()?.stderr;
+        if own.add(&said) {
+            return Ok(());
+        }
+        Err(BenchError::Figures(said))
+    };
+    take(&["run", "--yes", "--until", "warm"])?;
+    let before = records()?.len();
+    let resumed = now_ms();
+    let (done, status_ms) = std::thread::scope(|scope| {
+        let run = scope.spawn(|| take(&["resume", "--yes", "--until", "replica"]));
+        let mut longest = 0;
+        while !run.is_finished() {
+            std::thread::sleep(BETWEEN_LOOKS);
+            let begun = Instant::now();
+            if regmig(&["status", "--offline"]).succeeds() {
+                longest = longest.max(millis(begun.elapsed()));
+            }
+        }
+        (run.join(), longest)
+    });
+    done.map_err(|_| BenchError::Figures("regmig's thread panicked".to_owned()))??;
+    let records = records()?;
+    let mut since = records.iter().skip(before);
+    let first = since.find(|record| matches!(record.event, Event::Acting { .. }));
+    own.status_ms = status_ms;
+    own.resumed_ms = first.map_or(0, |record| {
+        u64::try_from(record.at_ms.saturating_sub(resumed)).unwrap_or_default()
+    });
+    let times = timing::steps(&records, &[resumed]).into_iter();
+    Ok(Did {
+        steps: times.map(|step| (step.id, step.ms)).collect(),
+        regmig: Some(own),
+        ..Did::default()
+    })
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const PROMOTE_MS: u64 = 1_000;
 pub(crate) const PROMOTE: ProcedureStep = ProcedureStep {
     id: PROMOTE_ID,
     enters: State::Proxy,
-    title: "promote dest's Redis, unless the way out has been taken",
+    title: "promote dest's Redis, unless the way out has been taken, and thaw what writes on dest",
     probe: |cx| {
         Box::pin(async move {
             let epoch = epoch(cx)?;
@@ -59,6 +59,11 @@ pub(crate) const PROMOTE: ProcedureStep = ProcedureStep {
                 offset: fence(cx)?,
                 within_ms: PROMOTE_MS,
             });
+            // Clients wait: what is already thawed is left alone, and nobody looks first.
+            effects.push(Effect::Release {
+                machine: Machine::Dest,
+                services: cx.spec.stack.writers(),
+            });
             Ok(effects)
         })
     },
@@ -79,7 +84,8 @@ pub(crate) const PROMOTE: ProcedureStep = ProcedureStep {
 
 /// What was promoted is on its disk: a Redis that does not run has to be started before it can say so.
 async fn start_redis(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
-    if redis_runs(cx, Machine::Dest).await? {
+    // Its own answer is there sooner than Docker's.
+    if ask::redis(cx, Machine::Dest).await.is_ok() || redis_runs(cx, Machine::Dest).await? {
         return Ok(Vec::new());
     }
     Ok(vec![Effect::Start {
@@ -108,7 +114,7 @@ async fn shut_dest(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
 pub(crate) const RELEASE: ProcedureStep = ProcedureStep {
     id: "proxy/release",
     enters: State::Proxy,
-    title: "thaw what writes on dest: clients are answered",
+    title: "see that clients are answered by dest",
     probe: |cx| {
         Box::pin(async move {
             let dest = ask::services(cx, Machine::Dest).await?;

@@ -281,23 +281,25 @@ pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
     probe: |cx| {
         Box::pin(async move {
             let machine = Machine::Source;
-            let site = warm::proxied(cx);
+            let becomes = switched(cx).await?;
             let loaded = ask::file(cx, machine, nginx_loaded(cx.spec, machine));
-            let paused = ask::writes_paused(cx, machine);
-            let (site, loaded, paused) = futures::future::join3(site, loaded, paused).await;
-            if loaded?.map(|file| file.content) != Some(sum(&site?.becomes)) {
+            // The offset is read when no write can follow any more.
+            let offset = async {
+                if !ask::writes_paused(cx, machine).await? {
+                    return Ok(None);
+                }
+                Ok::<_, StepError>(Some(ask::redis(cx, machine).await?.offset))
+            };
+            let (loaded, offset) = futures::future::join(loaded, offset).await;
+            if loaded?.map(|file| file.content) != Some(sum(&becomes)) {
                 return Ok(Probe::absent(
                     "source's nginx does not send its clients to dest",
                 ));
             }
-            if !paused? {
-                return Ok(Probe::absent("source's Redis takes writes"));
-            }
-            // Read when no write can follow any more.
-            let redis = ask::redis(cx, machine).await?;
-            Ok(Probe::Holds(keep(&Fenced {
-                offset: redis.offset,
-            })?))
+            Ok(match offset? {
+                Some(offset) => Probe::Holds(keep(&Fenced { offset })?),
+                None => Probe::absent("source's Redis takes writes"),
+            })
         })
     },
     before: |cx| Box::pin(async move { keep(&warm::proxied(cx).await?) }),
@@ -338,6 +340,17 @@ pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
     waits: false,
     stays: false,
 };
+
+/// The file by which source's nginx sends clients to dest. Once the step has begun it is on record: clients wait where it is
+/// looked for on the machine.
+async fn switched(cx: &Cx<'_>) -> Result<String, StepError> {
+    let begun = cx.past.step(SWITCH_ID);
+    let edited: Edited = match begun.and_then(|step| step.before.as_ref()) {
+        Some(before) => read_back(before)?,
+        None => warm::proxied(cx).await?,
+    };
+    Ok(edited.becomes)
+}
 
 /// Why the cutover cannot go on, if a timer, or regmig itself, has taken the way out.
 pub(super) fn spent(epoch: &str, says: Option<String>) -> Option<Refusal> {

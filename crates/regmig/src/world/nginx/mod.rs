@@ -21,7 +21,7 @@ const BESIDES: Duration = Duration::from_secs(30);
 impl Site {
     /// Has nginx say whether it accepts a main file, as seen inside the container.
     pub(super) async fn test_nginx(&self, main: &str) -> Result<(), PortError> {
-        let name = self.container(&self.spec.stack.nginx).await?.name;
+        let name = self.name_of(&self.spec.stack.nginx).await?;
         let result = self.docker.exec(&name, ["nginx", "-t", "-c", main]).await?;
         if result.status == 0 {
             return Ok(());
@@ -36,7 +36,7 @@ impl Site {
     /// Has nginx serve by its site file as it stands; waits at most `drain_ms` for what was asked of it before.
     pub(super) async fn reload_nginx(&self, drain_ms: Option<u64>) -> Result<(), PortError> {
         let spec = &self.spec;
-        let name = self.container(&spec.stack.nginx).await?.name;
+        let name = self.name_of(&spec.stack.nginx).await?;
         let site = spec.path(self.machine, &spec.proxy.nginx_site);
         let loaded = live::nginx_loaded(spec, self.machine);
         let drain = drain_ms.map_or("-".to_owned(), |ms| ms.to_string());

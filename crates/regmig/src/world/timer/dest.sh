@@ -12,6 +12,8 @@ way_out() {
       # It was restarted and is nobody's replica: it would take writes that nobody will ever see.
       timeout 10 docker kill "$writer" >/dev/null || failed=1
     else
+      # Where regmig fell silent between its own thaw and Docker's, Docker has to find it frozen.
+      at=$(timeout 3 docker inspect --format '{{.Id}} {{.State.Pid}}' "$writer") && freeze "${at% *}" "${at#* }"
       timeout 10 docker unpause "$writer" >/dev/null || failed=1
     fi
   done

@@ -13,7 +13,7 @@ use regmig_procedure::steps::live;
 use regmig_redis::Promotion;
 
 use super::World;
-use super::nginx;
+use super::{freezer, nginx};
 
 const ARM: &str = include_str!("arm.sh");
 const COMMON: &str = include_str!("common.sh");
@@ -41,7 +41,7 @@ impl World {
         within_ms: u64,
     ) -> Result<(), PortError> {
         let (spec, site) = (&self.spec, self.site(machine));
-        let containers = site.names().await?;
+        let containers = site.listed().await?;
         let name = |service: &str| {
             let container = containers.get(service).map(|found| found.name.clone());
             container.ok_or_else(|| PortError::Refused {
@@ -76,7 +76,7 @@ impl World {
             file,
             live::site_before(spec),
             self.way_out(machine),
-            format!("{COMMON}{}{text}{MAIN}", nginx::RELOAD),
+            format!("{COMMON}{}{}{text}{MAIN}", freezer::FREEZER, nginx::RELOAD),
             within_ms.to_string(),
             format!("{}/timer.log", spec.work(machine)),
             name(&spec.stack.redis)?,

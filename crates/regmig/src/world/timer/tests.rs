@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::{ARM, COMMON, DEST, DISARM, MAIN, SOURCE};
-use crate::world::nginx;
+use crate::world::{freezer, nginx};
 
 /// Says of the epoch what the file `says` does, and writes down the changes that it is asked for.
 const DOCKER: &str = r#"#!/bin/sh
@@ -18,6 +18,7 @@ case "$*" in
   *INFO*) echo 'role:slave' ;;
   'ps '*status=paused*) printf 'web\nregister\n' ;;
   'ps '*) echo nobody ;;
+  'inspect '*) exit 1 ;;
   *) echo "$*" >>did; echo OK ;;
 esac
 "#;
@@ -76,7 +77,7 @@ impl Machine {
             site,
             self.arg("before"),
             self.arg("way-out"),
-            format!("{COMMON}{}{text}{MAIN}", nginx::RELOAD),
+            format!("{COMMON}{}{}{text}{MAIN}", freezer::FREEZER, nginx::RELOAD),
             within_ms.to_string(),
             self.arg("log"),
         ];
