@@ -12,9 +12,10 @@ const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH P
 /// A certificate whose private key nobody has.
 const CA: &str = include_str!("given/ca.pem");
 
-/// A configuration whose machines are at addresses that nobody has.
+/// A configuration whose machines are at addresses that nobody has, of the strategy that the frozen journals have.
 pub(crate) const CONFIG: &str = r#"[platform]
 domain = "register.test"
+strategy = "copy"
 profile = "pryv-2019"
 
 [source]

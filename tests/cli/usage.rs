@@ -108,8 +108,8 @@ exit 2
 
 Error:
   × `dest.address` is not an IP address
-    ╭─[regmig.toml:11:11]
- 11 │ address = "192.0.2.1234"
+    ╭─[regmig.toml:12:11]
+ 12 │ address = "192.0.2.1234"
     ·           ───────┬──────
     ·                  ╰── found "192.0.2.1234"
     ╰────
@@ -118,8 +118,8 @@ Error:
 
 Error:
   × `nameservers.parent` is not a key of regmig.toml
-    ╭─[regmig.toml:19:1]
- 19 │ parent =***************
+    ╭─[regmig.toml:20:1]
+ 20 │ parent =***************
     · ───┬──
     ·    ╰── did you mean `parents`?
     ╰────

@@ -25,7 +25,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "R", default_value_t = 20.0)]
     rate: f64,
     /// How data travels
-    #[arg(long, value_name = "NAME", default_value = "copy", value_parser = ["copy", "live"])]
+    #[arg(long, value_name = "NAME", default_value = "live", value_parser = ["copy", "live"])]
     strategy: String,
     /// Leave the machines as they are at the end, to look around
     #[arg(long)]

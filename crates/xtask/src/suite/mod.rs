@@ -137,7 +137,7 @@ impl Suite {
         let demo = Demo {
             lab: self.lab.clone(),
             rate: RATE,
-            strategy: "copy".to_owned(),
+            strategy: "live".to_owned(),
             keep: false,
         };
         let path = self.lab.folder.join("demo-report.json");

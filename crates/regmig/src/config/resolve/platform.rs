@@ -40,7 +40,7 @@ pub(super) fn read(section: &Section<'_>) -> Read {
     };
     let strategy = section
         .text("strategy", strategy)
-        .or(Strategy::Copy)
+        .or(Strategy::Live)
         .map(|found| found.value);
     Read {
         domain,
