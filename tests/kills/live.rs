@@ -24,7 +24,7 @@ const POINTS: [(&str, Machine); 9] = [
     ("cold/switch#1:after", Machine::Source),
     ("cold/switch#2:after", Machine::Source),
     ("cold/switch#3:recorded", Machine::Source),
-    ("proxy/release#0:before", Machine::Dest),
+    ("proxy/promote#1:after", Machine::Dest),
     ("proxy/turn#0:after", Machine::Dest),
     ("proxy/promote#0:after", Machine::Dest),
 ];

@@ -135,6 +135,15 @@ fn finalized(stage: &mut Stage<'_>, before: &Unfinished) -> Verdict {
     judge(stage).unwrap_or_else(Verdict::from)
 }
 
+/// Every point of a migration, in order, from one that is killed nowhere.
+pub(super) fn of_a_migration(matrix: &mut Matrix) -> Tried<Vec<Point>> {
+    matrix.on_stage(&mut |stage, _| {
+        let run = ["run", "--yes"];
+        let chained = chain(stage.rig, &run, &run, &[0], &mut Deadly::Nowhere);
+        Ok(points(&chained.passed))
+    })
+}
+
 /// From every point of a migration, back to `start`.
 pub(super) fn rolled_back(
     matrix: &mut Matrix,
@@ -143,12 +152,7 @@ pub(super) fn rolled_back(
 ) -> Tried<()> {
     listed.extend(selection.point("rollback:"));
     if listed.is_empty() {
-        matrix.on_stage(&mut |stage, _| {
-            let run = ["run", "--yes"];
-            let chained = chain(stage.rig, &run, &run, &[0], &mut Deadly::Nowhere);
-            listed = points(&chained.passed);
-            Ok(())
-        })?;
+        listed = of_a_migration(matrix)?;
     }
     // What `finalized` has begun cannot be taken back, and says so.
     listed.retain(|point| !point.step().starts_with("finalized/"));

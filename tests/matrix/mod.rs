@@ -3,6 +3,7 @@
 //!
 //! No list of points is kept by hand: `regmig-failpoints` lists those that a run passes.
 
+mod alone;
 mod chain;
 mod faults;
 mod kills;
@@ -79,7 +80,7 @@ impl Selection {
 }
 
 /// The kinds of runs: every name begins with one.
-const KINDS: [&str; 4] = ["resume:", "rollback:", "back:", "fault:"];
+const KINDS: [&str; 5] = ["resume:", "rollback:", "alone:", "back:", "fault:"];
 
 /// Whether a pattern says which kind it means.
 fn has_kind(pattern: &str) -> bool {
@@ -116,7 +117,13 @@ pub fn run(selection: &Selection, path: Option<PathBuf>, plants: &[Plant]) -> Tr
     }
     if selection.wants_some_of("rollback:") {
         matrix.guarded("rollback: to its end", |matrix| {
-            kills::rolled_back(matrix, selection, listed)
+            kills::rolled_back(matrix, selection, listed.clone())
+        })?;
+    }
+    // Each waits for the timers; a quick matrix leaves that to the tests of strategy `live`.
+    if selection.wants_some_of("alone:") && !selection.is_spread() {
+        matrix.guarded("alone: to its end", |matrix| {
+            alone::alone(matrix, selection, listed)
         })?;
     }
     if selection.wants_some_of("back:") {

@@ -11,8 +11,9 @@ use super::World;
 impl World {
     /// The time of one critical section, milliseconds. What it needs is connected afterwards.
     pub(super) async fn rehearsal(&self) -> Result<i64, PortError> {
-        // The connection that dest's promotion has to itself.
+        // The connection that dest's promotion has to itself, and the shell that thaws.
         self.dest.redis.writes_paused().await?;
+        self.dest.poise(&self.spec.stack.writers()).await?;
         self.section().await?;
         let begun = Instant::now();
         self.section().await?;
@@ -35,16 +36,12 @@ impl World {
         .await?;
         // synced/caught-up.
         dest.redis_state().await?;
-        // proxy/promote: the look before, whether Redis runs, the promotion itself, who is frozen, and the thaw.
+        // proxy/promote: the look before, whether Redis runs, the promotion itself, and as long for the thaw.
         try_join(dest.redis.get(live::EPOCH_KEY), dest.redis_state()).await?;
         dest.redis_state().await?;
         dest.redis.ping().await?;
         dest.redis.ping().await?;
-        dest.listed().await?;
-        dest.docker
-            .container(&dest.name_of(&self.spec.stack.redis).await?)
-            .await?;
-        dest.script("rehearsing", ":", &[], limit).await?;
+        dest.redis.ping().await?;
         Ok(())
     }
 }

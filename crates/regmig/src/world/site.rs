@@ -14,6 +14,8 @@ use regmig_ssh::{Command, Host, HostSpec, Limits, Output, SshSpec, Transport};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
+use super::freezer::Poised;
+
 /// One machine.
 pub(super) struct Site {
     pub(super) machine: Machine,
@@ -21,6 +23,8 @@ pub(super) struct Site {
     pub(super) host: Host,
     pub(super) docker: Docker,
     pub(super) redis: Redis,
+    /// What thaws containers once it is told to.
+    pub(super) poised: Poised,
     compose: OnceCell<Vec<&'static str>>,
 }
 
@@ -91,6 +95,7 @@ impl Site {
             host,
             docker,
             redis,
+            poised: Poised::default(),
             compose: OnceCell::new(),
         }
     }

@@ -9,6 +9,10 @@ use std::time::Duration;
 use futures::future::{join_all, try_join_all};
 use regmig_core::port::PortError;
 use regmig_docker::{Container, State};
+use regmig_ssh::{BoxedStream, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::site::Site;
 
@@ -18,6 +22,21 @@ pub(super) const FREEZER: &str = include_str!("freezer.sh");
 /// Arguments: pairs of a container and its first process.
 const THAW: &str =
     r#"failed=0; while [ $# -gt 1 ]; do thaw "$1" "$2" || failed=1; shift 2; done; exit $failed"#;
+
+/// The same, by a shell that has been started before and waits for the word. Without it, as where regmig was killed, it ends and
+/// has done nothing. It takes no turn among the scripts that change something: the word is said only where dest has been promoted,
+/// and whatever comes after that has thawed containers.
+const POISED: &str = r#"echo ready
+read -r word && [ "$word" = thaw ] || exit 0
+failed=0; while [ $# -gt 1 ]; do thaw "$1" "$2" || failed=1; shift 2; done
+[ "$failed" -ne 0 ] || echo thawed"#;
+
+/// How long such a shell may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// A shell that waits for the word.
+#[derive(Default)]
+pub(super) struct Poised(Mutex<Option<BufReader<BoxedStream>>>);
 
 /// One such pair. What cannot be frozen so is thawed by Docker alone.
 const FREEZE: &str = r#"freeze "$1" "$2" || :"#;
@@ -46,20 +65,58 @@ impl Site {
         held.await.into_iter().collect()
     }
 
-    /// Has the containers of services run on; those that are not frozen are left alone.
-    pub(super) async fn release(&self, services: &[String]) -> Result<(), PortError> {
+    /// Has a shell at hand that thaws what is frozen of these services, once it is told to.
+    pub(super) async fn poise(&self, services: &[String]) -> Result<(), PortError> {
+        let frozen = self.frozen(services).await?;
+        let script = format!("{FREEZER}{POISED}");
+        let command = Command::shell(&script, pairs(&frozen)).called("waiting to thaw containers");
+        let mut shell = BufReader::new(self.host.open_exec(&command).await?);
+        let limit = Duration::from_secs(self.spec.limits.command_s);
+        let poised =
+            matches!(timeout(limit, line(&mut shell)).await, Ok(Some(said)) if said == "ready");
+        *self.poised.0.lock().await = poised.then_some(shell);
+        Ok(())
+    }
+
+    /// Whether the shell that was poised has thawed what was frozen.
+    async fn thawed_by_poised(&self) -> bool {
+        let Some(mut shell) = self.poised.0.lock().await.take() else {
+            return false;
+        };
+        let thaw = async {
+            shell.write_all(b"thaw\n").await.ok()?;
+            shell.flush().await.ok()?;
+            line(&mut shell).await
+        };
+        matches!(timeout(ANSWER, thaw).await, Ok(Some(said)) if said == "thawed")
+    }
+
+    /// The containers of services that Docker calls frozen.
+    async fn frozen(&self, services: &[String]) -> Result<Vec<Container>, PortError> {
         let names = self.listed().await?;
         let frozen = (services.iter().filter_map(|service| names.get(service)))
             .filter(|container| container.state == State::Paused)
             .map(|container| self.docker.container(&container.name));
-        let frozen: Vec<Container> = try_join_all(frozen).await?.into_iter().flatten().collect();
+        Ok(try_join_all(frozen).await?.into_iter().flatten().collect())
+    }
+
+    /// Has the containers of services run on; those that are not frozen are left alone.
+    pub(super) async fn release(&self, services: &[String]) -> Result<(), PortError> {
+        let mut thawed = self.thawed_by_poised().await;
+        let frozen = self.frozen(services).await?;
         if frozen.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.freezer(THAW, &frozen).await {
-            // Docker thaws them as well.
-            tracing::debug!(error = error.chain().join(": "), "not thawed by the kernel");
-        } else {
+        if !thawed {
+            match self.freezer(THAW, &frozen).await {
+                Ok(()) => thawed = true,
+                // Docker thaws them as well.
+                Err(error) => {
+                    tracing::debug!(error = error.chain().join(": "), "not thawed by the kernel");
+                }
+            }
+        }
+        if thawed {
             tokio::time::sleep(ANSWERED).await;
         }
         for container in &frozen {
@@ -71,9 +128,7 @@ impl Site {
     }
 
     async fn freezer(&self, script: &str, containers: &[Container]) -> Result<(), PortError> {
-        let arguments: Vec<String> = (containers.iter())
-            .flat_map(|container| [container.id.clone(), container.pid.to_string()])
-            .collect();
+        let arguments = pairs(containers);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let limit = Duration::from_secs(self.spec.limits.command_s);
         let script = format!("{FREEZER}{script}");
@@ -81,6 +136,19 @@ impl Site {
             .await
             .map(|_| ())
     }
+}
+
+/// Each container and its first process.
+fn pairs(containers: &[Container]) -> Vec<String> {
+    let pair = |container: &Container| [container.id.clone(), container.pid.to_string()];
+    containers.iter().flat_map(pair).collect()
+}
+
+/// The next line that a shell says.
+async fn line(shell: &mut BufReader<BoxedStream>) -> Option<String> {
+    let mut line = String::new();
+    let read = shell.read_line(&mut line).await.ok()?;
+    (read > 0).then(|| line.trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -91,7 +159,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{FREEZE, FREEZER, THAW};
+    use super::{FREEZE, FREEZER, POISED, THAW};
 
     /// A process 7 whose control groups are these lines, and files by which those of `abc` are frozen.
     fn machine(groups: &str) -> TempDir {
@@ -109,13 +177,25 @@ mod tests {
         dir
     }
 
-    fn run(dir: &Path, script: &str, id: &str) -> bool {
+    fn shell(dir: &Path, script: &str, id: &str) -> Command {
         let dir = dir.display();
         let script = format!("proc_dir={dir} cgroup_dir={dir}\n{FREEZER}{script}");
-        let status = Command::new("sh")
-            .args(["-c", &script, "regmig", id, "7"])
-            .status();
-        status.unwrap().success()
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, "regmig", id, "7"]);
+        shell
+    }
+
+    fn run(dir: &Path, script: &str, id: &str) -> bool {
+        shell(dir, script, id).status().unwrap().success()
+    }
+
+    /// What a poised shell says where this is all that it is told.
+    fn told(dir: &Path, words: &str) -> String {
+        let input = dir.join("words");
+        fs::write(&input, words).unwrap();
+        let mut shell = shell(dir, POISED, "abc");
+        let output = shell.stdin(fs::File::open(input).unwrap()).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
     }
 
     fn says(dir: &Path, file: &str) -> String {
@@ -143,6 +223,18 @@ mod tests {
             assert!(run(dir.path(), FREEZE, "abc"));
             assert_eq!(says(dir.path(), file), frozen);
         }
+    }
+
+    #[test]
+    fn a_poised_shell_thaws_at_the_word_and_does_nothing_without() {
+        let file = "freezer/docker/abc/freezer.state";
+        let dir = machine("6:freezer:/docker/abc\n");
+        assert_eq!(told(dir.path(), ""), "ready\n");
+        assert_eq!(says(dir.path(), file), "FROZEN\n");
+        assert_eq!(told(dir.path(), "thaw\n"), "ready\nthawed\n");
+        assert_eq!(says(dir.path(), file), "THAWED\n");
+        fs::remove_file(dir.path().join(file)).unwrap();
+        assert_eq!(told(dir.path(), "thaw\n"), "ready\n");
     }
 
     #[test]
