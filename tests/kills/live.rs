@@ -1,7 +1,6 @@
 //! Strategy `live`: clients notice nothing, and wherever regmig falls silent in the middle of the cutover, timers see to
 //! it that one machine serves.
 
-use std::env;
 use std::time::{Duration, Instant};
 
 use regmig_tests::support::{
@@ -16,27 +15,12 @@ const SERVED_AGAIN: Duration = Duration::from_secs(20);
 /// By then they have, and a machine whose clients never had to wait has been through its timer as well.
 const TIMERS_DONE: Duration = Duration::from_secs(12);
 
-/// Points of the critical section at which regmig is killed, and who serves then by itself.
-const POINTS: [(&str, Machine); 9] = [
-    ("cold/hold#0:after", Machine::Source),
-    ("cold/arm#0:after", Machine::Source),
-    ("cold/arm#1:after", Machine::Source),
-    ("cold/switch#1:after", Machine::Source),
+/// Points of the critical section at which regmig is killed, and who serves then by itself: clients wait, on either side of the
+/// promotion. The runs `alone:` of the crash matrix strike every one.
+const POINTS: [(&str, Machine); 2] = [
     ("cold/switch#2:after", Machine::Source),
-    ("cold/switch#3:recorded", Machine::Source),
-    ("proxy/promote#1:after", Machine::Dest),
-    ("proxy/turn#0:after", Machine::Dest),
     ("proxy/promote#0:after", Machine::Dest),
 ];
-
-/// Those that are tried unless `REGMIG_TEST_LONG` is set: clients wait, on either side of the promotion.
-const SHORT: [&str; 2] = ["cold/switch#2:after", "proxy/promote#0:after"];
-
-fn points() -> impl Iterator<Item = (&'static str, Machine)> {
-    let all = env::var_os("REGMIG_TEST_LONG").is_some();
-    let wanted = move |(point, _): &(&str, Machine)| all || SHORT.contains(point);
-    POINTS.into_iter().filter(wanted)
-}
 
 /// Kills regmig at a point, sees that one machine serves without it, and resumes. Returns how long clients waited.
 fn fall_silent(
@@ -89,7 +73,7 @@ fn clients_notice_nothing_and_where_regmig_falls_silent_the_timers_decide() -> T
     let mut traffic = Traffic::start(&rig)?;
     let sampler = Sampler::start(&rig)?;
     let start = Snapshot::of(&rig, Machine::Source, Scope::WithoutData)?.without_times();
-    for (point, serves) in points() {
+    for (point, serves) in POINTS {
         if rig.state()? == "replica" {
             rig.regmig(["rollback", "--to", "warm", "--yes"]).done()?;
         }

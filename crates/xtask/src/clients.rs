@@ -140,6 +140,29 @@ impl Clients {
         Ok(())
     }
 
+    /// How long acknowledged writes took that were answered within a time, in ms and in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// When what the clients write down cannot be read.
+    pub fn write_times(&self, from_ms: i64, to_ms: i64) -> Result<Vec<f64>, ClientsError> {
+        let path = log(&self.folder);
+        let text = fs::read_to_string(&path).map_err(FileError::io("read", &path))?;
+        let events = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut times: Vec<f64> = events
+            .filter(|event| event.get("event").and_then(Value::as_str) == Some("ack"))
+            .filter(|event| {
+                let at_ms = event.get("at_ms").and_then(Value::as_i64);
+                at_ms.is_some_and(|at_ms| (from_ms..to_ms).contains(&at_ms))
+            })
+            .filter_map(|event| event.get("ms")?.as_f64())
+            .collect();
+        times.sort_by(f64::total_cmp);
+        Ok(times)
+    }
+
     /// How many writes have been acknowledged.
     ///
     /// # Errors

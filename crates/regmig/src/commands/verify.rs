@@ -1,6 +1,6 @@
 //! `regmig verify`: the data and the DNS answers of both machines.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use regmig_core::effect::{Answer, Query};
 use regmig_core::journal::{Event, Journal as _, Record};
@@ -14,6 +14,7 @@ use crate::exit_code::Code;
 use crate::problem::Problem;
 use crate::render;
 use crate::session::Session;
+use crate::world::FIGURES;
 
 /// Keys that are named at most.
 const NAMED: usize = 20;
@@ -42,7 +43,10 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
         )));
     }
     let mut code = Code::Done;
+    let begun = Instant::now();
     let (keys, unnamed) = differing_keys(&session).await?;
+    let data_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(target: FIGURES, data_ms);
     if keys.is_empty() {
         render::say("Data: every key, value and expiry is the same on both machines.");
     } else {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use regmig_core::effect::Query;
 
-/// Where the figures are logged: `REGMIG_LOG=regmig::figures=info` shows them.
-const TARGET: &str = "regmig::figures";
+/// Where figures are logged: `REGMIG_LOG=regmig::figures=info` shows them.
+pub(crate) const FIGURES: &str = "regmig::figures";
 
 /// Counts what is asked of the machines, and the time in which that was waited for.
 pub(super) struct Figures {
@@ -65,7 +65,7 @@ impl Figures {
         let all = self.begun.elapsed();
         let (cpu_ms, peak_kb) = process();
         tracing::info!(
-            target: TARGET,
+            target: FIGURES,
             all_ms = millis(all),
             own_us = u64::try_from(all.saturating_sub(counts.waited).as_micros()).unwrap_or(u64::MAX),
             cpu_ms,

@@ -32,6 +32,7 @@ use regmig_procedure::spec::Spec;
 use regmig_procedure::steps::live;
 use secrecy::SecretString;
 
+pub(crate) use self::figures::FIGURES;
 use self::progress::Progress;
 use self::site::Site;
 

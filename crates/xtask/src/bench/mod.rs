@@ -41,15 +41,53 @@ const WRITERS: u16 = 6;
 /// How long clients are there before a procedure and after it.
 const CALM: Duration = Duration::from_secs(5);
 
+/// A name, and how many runs it shall have, if it says so: `d5` or `d5:20`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// The name.
+    pub name: String,
+    /// How many runs.
+    pub runs: Option<u32>,
+}
+
+impl Counted {
+    /// Reads `NAME` or `NAME:RUNS`, where the name is one of those known.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither, in words for whoever typed it.
+    pub fn parse(text: &str, known: &[&str]) -> Result<Self, String> {
+        let (name, runs) = match text.split_once(':') {
+            None => (text, None),
+            Some((name, runs)) => match runs.parse() {
+                Ok(runs @ 1..=100) => (name, Some(runs)),
+                _ => {
+                    return Err(format!(
+                        "found {runs:?} runs, expected a number from 1 to 100"
+                    ));
+                }
+            },
+        };
+        if !known.contains(&name) {
+            return Err(format!(
+                "found {name:?}, expected one of {}",
+                known.join(", ")
+            ));
+        }
+        let name = name.to_owned();
+        Ok(Self { name, runs })
+    }
+}
+
 /// What to measure, and where.
 #[derive(Debug, Clone)]
 pub struct Bench {
     /// Names out of [`SIZES`], in order.
-    pub sizes: Vec<String>,
-    /// Runs of each procedure at each size.
+    pub sizes: Vec<Counted>,
+    /// Runs of each procedure at each size that names no number.
     pub runs: u32,
-    /// Names of the procedures, in the order in which they take turns.
-    pub procedures: Vec<String>,
+    /// Names out of [`PROCEDURES`]; one that names a number has no more runs than that at a size.
+    pub procedures: Vec<Counted>,
     /// Milliseconds that round trips between the machines and to each take more; none for a network as it is.
     pub round_trip_ms: Option<u32>,
     /// The file for what came of it.
@@ -68,12 +106,17 @@ impl Bench {
         say("Building regmig and regmig-traffic with optimisations.");
         workspace::build_optimised().map_err(BenchError::Build)?;
         let mut report = Report::new();
-        for name in &self.sizes {
+        for size in &self.sizes {
+            let name = &size.name;
             let users = SIZES.iter().find(|(known, _)| known == name);
             let (_, users) = users.ok_or_else(|| BenchError::Size(name.clone()))?;
             let mut runs: BTreeMap<String, Vec<Run>> = BTreeMap::new();
-            for number in 1..=self.runs {
-                let wanted = |it: &Procedure| self.procedures.contains(&it.to_string());
+            for number in 1..=size.runs.unwrap_or(self.runs) {
+                let wanted = |procedure: &Procedure| {
+                    let mut asked = self.procedures.iter();
+                    let found = asked.find(|it| it.name == procedure.to_string());
+                    found.is_some_and(|it| it.runs.is_none_or(|runs| number <= runs))
+                };
                 for procedure in Procedure::ALL.into_iter().filter(wanted) {
                     let begun = Instant::now();
                     let run = self.measure(procedure, *users)?;
@@ -86,7 +129,10 @@ impl Bench {
                     ));
                     runs.entry(procedure.to_string()).or_default().push(run);
                 }
-                report.insert(name.clone(), Size::of(*users, &runs));
+                let slow = self.round_trip_ms;
+                let slow = slow.map(|ms| format!(" with {ms} ms round trips"));
+                let key = format!("{name}{}", slow.unwrap_or_default());
+                report.insert(key, Size::of(*users, &runs));
                 write(&report, &self.report)?;
             }
         }
@@ -156,4 +202,23 @@ pub fn table(report: &Report) -> String {
         }
     }
     columns(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counted, PROCEDURES};
+
+    #[test]
+    fn a_name_may_say_how_many_runs_it_has() {
+        let read = |text: &str| Counted::parse(text, &PROCEDURES);
+        assert_eq!(read("live").unwrap().runs, None);
+        let counted = read("literal:3").unwrap();
+        assert_eq!((counted.name.as_str(), counted.runs), ("literal", Some(3)));
+        assert!(read("literal:0").unwrap_err().contains("from 1 to 100"));
+        assert!(
+            read("lively")
+                .unwrap_err()
+                .contains("idle, literal, copy, live")
+        );
+    }
 }

@@ -26,19 +26,21 @@ pub struct Own {
     pub resumed_ms: u64,
     /// The longest `status --offline` while a run went on, in ms.
     pub status_ms: u64,
+    /// How long `verify` took at `replica` to compare both data sets under traffic, in ms.
+    pub verify_ms: u64,
+    /// What 99 of 100 acknowledged writes took at most while it did, in µs.
+    pub p99_verifying_us: u64,
+    /// The same in the time before.
+    pub p99_before_us: u64,
 }
 
 impl Own {
     /// Adds what one command of the migration said on standard error; `false` where it said nothing of it.
     pub(super) fn add(&mut self, said: &str) -> bool {
-        let Some((_, line)) = said.lines().rev().find_map(|line| line.split_once(MARK)) else {
+        let Some(line) = said.lines().rev().find(|line| line.contains(MARK)) else {
             return false;
         };
-        let figure = |name: &str| {
-            let mut words = line.split_whitespace();
-            let found = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-            found.and_then(|value| value.parse::<u64>().ok())
-        };
+        let figure = |name: &str| figure(line, name);
         self.all_ms += figure("all_ms").unwrap_or_default();
         self.own_us += figure("own_us").unwrap_or_default();
         self.cpu_ms += figure("cpu_ms").unwrap_or_default();
@@ -48,10 +50,33 @@ impl Own {
         true
     }
 
+    /// Reads what `verify` said on standard error; `false` where it said nothing of it.
+    pub(super) fn verified(&mut self, said: &str) -> bool {
+        let mut lines = said.lines().filter(|line| line.contains(MARK));
+        match lines.find_map(|line| figure(line, "data_ms")) {
+            Some(ms) => self.verify_ms = ms,
+            None => return false,
+        }
+        true
+    }
+
     /// The share of the time that was regmig's own, in hundredths of a percent.
     fn share(&self) -> u64 {
         (self.own_us * 10).checked_div(self.all_ms).unwrap_or(0)
     }
+}
+
+/// The value of `NAME=VALUE` in a line.
+fn figure(line: &str, name: &str) -> Option<u64> {
+    let mut words = line.split_whitespace();
+    let found = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    found?.parse().ok()
+}
+
+/// What 99 of 100 of some times, in ms and in ascending order, are at most, in µs; 0 where there is none.
+pub(super) fn p99_us(times: &[f64]) -> u64 {
+    let at = (times.len() * 99).div_ceil(100).saturating_sub(1);
+    times.get(at).map_or(0, |ms| (ms * 1000.0) as u64)
 }
 
 /// What several migrations took of regmig.
@@ -71,6 +96,12 @@ pub struct OwnSummary {
     pub resumed_ms: Spread,
     /// The longest `status --offline` while a run went on, in ms.
     pub status_ms: Spread,
+    /// How long `verify` took at `replica` to compare both data sets under traffic, in ms.
+    pub verify_ms: Spread,
+    /// What 99 of 100 acknowledged writes took at most while it did, in µs.
+    pub p99_verifying_us: Spread,
+    /// The same in the time before.
+    pub p99_before_us: Spread,
 }
 
 impl OwnSummary {
@@ -85,6 +116,9 @@ impl OwnSummary {
             effects: spread(|own| own.effects)?,
             resumed_ms: spread(|own| own.resumed_ms)?,
             status_ms: spread(|own| own.status_ms)?,
+            verify_ms: spread(|own| own.verify_ms)?,
+            p99_verifying_us: spread(|own| own.p99_verifying_us)?,
+            p99_before_us: spread(|own| own.p99_before_us)?,
         })
     }
 }
@@ -111,5 +145,16 @@ mod tests {
         assert_eq!(own.share(), 100);
         assert_eq!(OwnSummary::of(&[own]).unwrap().cpu_ms.max, 140);
         assert!(OwnSummary::of(&[]).is_none());
+        assert!(own.verified("INFO regmig::figures: data_ms=812\n"));
+        assert!(!own.verified(&line(1, 1)));
+        assert_eq!(own.verify_ms, 812);
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_times() {
+        let times: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!(p99_us(&times), 198_000);
+        assert_eq!(p99_us(&[4.5]), 4_500);
+        assert_eq!(p99_us(&[]), 0);
     }
 }

@@ -24,15 +24,19 @@ A *gap* is the time from one acknowledged write to the next; the *outage* is the
 figures are minimum, median and maximum of the runs.
 ";
 
-/// Writes the page and its plots beneath `docs`, and returns their paths.
+/// Writes the page of some reports, of different sizes or networks, and its plots beneath `docs`, and returns their paths.
 ///
 /// # Errors
 ///
-/// Where the report cannot be read, or a file cannot be drawn or written.
-pub fn write(report: &Path, docs: &Path) -> Result<Vec<PathBuf>, BenchError> {
-    let text = fs::read_to_string(report).map_err(FileError::io("read", report))?;
-    let report: Report =
-        serde_json::from_str(&text).map_err(FileError::json("the report of a benchmark"))?;
+/// Where a report cannot be read, or a file cannot be drawn or written.
+pub fn write(reports: &[PathBuf], docs: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    let mut report = Report::new();
+    for path in reports {
+        let text = fs::read_to_string(path).map_err(FileError::io("read", path))?;
+        let one: Report =
+            serde_json::from_str(&text).map_err(FileError::json("the report of a benchmark"))?;
+        report.extend(one);
+    }
     let drawn = |plot: Result<String, Box<dyn std::error::Error>>| {
         plot.map_err(|error| BenchError::Plot(error.to_string()))
     };
@@ -135,9 +139,10 @@ fn own(sizes: &[(&String, &Size)]) -> String {
     let mut text = "\n## What regmig takes\n\n\
         *Own share*: the part of a run in which it waited neither for a machine nor for a command there. *Moved*: what dest received and sent, clients' \
         requests included. *First effect*: from the start of `regmig resume` until a change is on its way. *Status*: the longest \
-        `regmig status --offline` while a run went on. Each is the median of the runs, and the largest.\n\n\
-        | size | procedure | own share, % | processor, ms | memory, MB | questions | changes | moved, MB | first effect, ms | status, ms |\n\
-        |---|---|---|---|---|---|---|---|---|---|\n"
+        `regmig status --offline` while a run went on. *Verify*: how long `regmig verify` compared both data sets at `replica`, under traffic; *p99*: \
+        what 99 of 100 writes took at most meanwhile, and before. Each is the median of the runs, and the largest.\n\n\
+        | size | procedure | own share, % | processor, ms | memory, MB | questions | changes | moved, MB | first effect, ms | status, ms | verify, s | p99 while verifying, ms | p99 before, ms |\n\
+        |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     let both = |of: &Spread, unit: f64, digits: usize| {
         let figure = |value: u64| format!("{:.digits$}", value as f64 / unit);
@@ -150,7 +155,7 @@ fn own(sizes: &[(&String, &Size)]) -> String {
         for (procedure, found) in &size.procedures {
             let Some(own) = &found.regmig else { continue };
             text.push_str(&format!(
-                "| {name} | {procedure} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                "| {name} | {procedure} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
                 both(&own.own_share, 100.0, 2),
                 both(&own.cpu_ms, 1.0, 0),
                 both(&own.peak_kb, 1000.0, 1),
@@ -159,6 +164,9 @@ fn own(sizes: &[(&String, &Size)]) -> String {
                 both(&found.moved_bytes, 1e6, 1),
                 both(&own.resumed_ms, 1.0, 0),
                 both(&own.status_ms, 1.0, 0),
+                both(&own.verify_ms, 1000.0, 1),
+                both(&own.p99_verifying_us, 1000.0, 1),
+                both(&own.p99_before_us, 1000.0, 1),
             ));
         }
     }
@@ -201,7 +209,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.json");
         fs::write(&file, serde_json::to_string(&report()).unwrap()).unwrap();
-        let written = write(&file, folder.path()).unwrap();
+        let written = write(&[file], folder.path()).unwrap();
         let page = fs::read_to_string(&written[0]).unwrap();
         for procedure in super::super::PROCEDURES {
             assert!(page.contains(&format!(" | {procedure} | ")), "{page}");
@@ -221,6 +229,6 @@ mod tests {
     fn what_is_no_report_is_said() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "[]").unwrap();
-        assert!(write(file.path(), file.path()).is_err());
+        assert!(write(&[file.path().to_owned()], file.path()).is_err());
     }
 }

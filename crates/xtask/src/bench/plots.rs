@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::figures::Report;
+use super::figures::{Report, Size};
 
 type Drawn = Result<String, Box<dyn std::error::Error>>;
 
@@ -22,6 +22,11 @@ const SECTION: [(&str, RGBColor); 4] = [
     ("proxy/promote", RGBColor(220, 140, 20)),
     ("proxy/release", RGBColor(180, 40, 30)),
 ];
+
+/// The sizes that were not measured over a slow network, whose names say so in words.
+fn at_full_speed(report: &Report) -> impl Iterator<Item = (&String, &Size)> {
+    report.iter().filter(|(name, _)| !name.contains(' '))
+}
 
 /// The sum of outages against the number of users, both on logarithmic scales; where there was none, the longest gap.
 ///
@@ -51,7 +56,7 @@ pub(super) fn outages(report: &Report) -> Drawn {
             .draw()?;
         for (procedure, colour) in super::PROCEDURES.into_iter().zip(COLOURS) {
             let mut points: Vec<(f64, f64)> = Vec::new();
-            for size in report.values() {
+            for (_, size) in at_full_speed(report) {
                 if let Some(summary) = size.procedures.get(procedure) {
                     let outage = summary.outage_sum_ms.median;
                     let gap = summary.longest_gap_ms.median;
@@ -86,7 +91,7 @@ pub(super) fn outages(report: &Report) -> Drawn {
 /// Where it cannot be drawn.
 pub(super) fn section(report: &Report) -> Drawn {
     let mut rows: Vec<(&str, u32, Vec<u64>)> = Vec::new();
-    for (name, size) in report {
+    for (name, size) in at_full_speed(report) {
         if let Some(live) = size.procedures.get("live") {
             let of_step = |step: &str| {
                 let found = live.steps_ms.iter().find(|(id, _)| id == step);

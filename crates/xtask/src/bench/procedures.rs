@@ -10,7 +10,7 @@ use regmig_core::journal::{Event, Record};
 
 use super::BenchError;
 use super::figures::Did;
-use super::own::Own;
+use super::own::{Own, p99_us};
 use crate::clients::Clients;
 use crate::clock::{millis, now_ms};
 use crate::file_error::FileError;
@@ -45,6 +45,9 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// For how long nothing is done where nothing is migrated.
 const IDLE: Duration = Duration::from_secs(20);
+
+/// For how long it is seen what a write takes while nobody compares data.
+const CALM_BEFORE_VERIFY: Duration = Duration::from_secs(5);
 
 /// How often one asks for the status while regmig is at work.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -90,8 +93,8 @@ impl Procedure {
                 Did::default()
             }
             Self::Literal => literal(lab, folder, clients)?,
-            Self::Copy => regmig(lab, folder, &Wishes::copy(QUIET))?,
-            Self::Live => regmig(lab, folder, &Wishes::live(QUIET))?,
+            Self::Copy => regmig(lab, folder, &Wishes::copy(QUIET), clients)?,
+            Self::Live => regmig(lab, folder, &Wishes::live(QUIET), clients)?,
         };
         did.moved_bytes = network_bytes(lab)?.saturating_sub(before);
         Ok(did)
@@ -169,7 +172,12 @@ fn step(line: &str) -> Result<(String, u64), BenchError> {
 }
 
 /// Runs regmig up to `warm`, which users do not notice, and resumes it from there.
-fn regmig(lab: &Lab, folder: &Path, wishes: &Wishes) -> Result<Did, BenchError> {
+fn regmig(
+    lab: &Lab,
+    folder: &Path,
+    wishes: &Wishes,
+    clients: &mut Clients,
+) -> Result<Did, BenchError> {
     let config = operator::lay_out(lab, folder, wishes)?;
     let path = workspace::optimised_program("regmig").map_err(BenchError::Here)?;
     let regmig = |words: &[&str]| {
@@ -208,6 +216,17 @@ fn regmig(lab: &Lab, folder: &Path, wishes: &Wishes) -> Result<Did, BenchError> 
         (run.join(), longest)
     });
     done.map_err(|_| BenchError::Figures("regmig's thread panicked".to_owned()))??;
+    let calm = now_ms();
+    clients.calm(CALM_BEFORE_VERIFY)?;
+    let verifying = now_ms();
+    let said = regmig(&["verify"]).output()?.stderr;
+    if !own.verified(&said) {
+        return Err(BenchError::Figures(said));
+    }
+    // `verify` asks every question to DNS after that.
+    let compared = verifying.saturating_add_unsigned(own.verify_ms);
+    own.p99_before_us = p99_us(&clients.write_times(calm, verifying)?);
+    own.p99_verifying_us = p99_us(&clients.write_times(verifying, compared)?);
     let records = records()?;
     let mut since = records.iter().skip(before);
     let first = since.find(|record| matches!(record.event, Event::Acting { .. }));
