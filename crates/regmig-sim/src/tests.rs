@@ -58,6 +58,16 @@ fn every_planted_bug_is_caught() {
     }
 }
 
+/// A client that asks at the very instant at which nginx is reloaded is one of those whose request is waited for.
+#[test]
+fn a_reload_waits_for_who_asked_at_the_same_instant() {
+    let schedule: Schedule = "live-fresh/to:finalized/resume/E46:lost+E51:reboot-dest-after"
+        .parse()
+        .unwrap();
+    let violations = run(&planted::true_one(Strategy::Live), &schedule, false).violations;
+    assert_eq!(violations, Vec::<String>::new());
+}
+
 #[test]
 fn the_same_schedule_gives_the_same_run() {
     let schedule: Schedule = "stopped/to:proxy,back:warm/resume/E38:half-1-lost+J60:killed-after"

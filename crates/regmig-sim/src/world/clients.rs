@@ -188,10 +188,11 @@ impl State {
         self.clients.requests = waiting;
     }
 
-    /// Whether a machine's nginx still serves requests that it had taken before some time.
-    pub(super) fn serves_since_before(&self, machine: Machine, at_ms: i64) -> bool {
+    /// Whether a machine's nginx still serves requests that it had taken until it was reloaded at some time. Nobody asks anew
+    /// at that very instant: clients do when time passes.
+    pub(super) fn serves_since_before(&self, machine: Machine, reloaded_ms: i64) -> bool {
         let mut requests = self.clients.requests.iter();
-        requests.any(|request| request.through == machine && request.taken_ms < at_ms)
+        requests.any(|request| request.through == machine && request.taken_ms <= reloaded_ms)
     }
 
     fn meter_writes(&mut self) {
