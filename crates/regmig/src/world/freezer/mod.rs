@@ -25,7 +25,7 @@ const THAW: &str =
 
 /// The same, by a shell that has been started before and waits for the word. Without it, as where regmig was killed, it ends and
 /// has done nothing. It takes no turn among the scripts that change something: the word is said only where dest has been promoted,
-/// and whatever comes after that has thawed containers.
+/// or, on the way back, where its Redis refuses to write.
 const POISED: &str = r#"echo ready
 read -r word && [ "$word" = thaw ] || exit 0
 failed=0; while [ $# -gt 1 ]; do thaw "$1" "$2" || failed=1; shift 2; done
