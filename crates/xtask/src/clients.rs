@@ -146,21 +146,40 @@ impl Clients {
     ///
     /// When what the clients write down cannot be read.
     pub fn write_times(&self, from_ms: i64, to_ms: i64) -> Result<Vec<f64>, ClientsError> {
+        let acks = self.acks()?.into_iter();
+        let mut times: Vec<f64> = acks
+            .filter(|(at_ms, _)| (from_ms..to_ms).contains(at_ms))
+            .map(|(_, took_ms)| took_ms)
+            .collect();
+        times.sort_by(f64::total_cmp);
+        Ok(times)
+    }
+
+    /// The longest time without an acknowledged write that reaches into a span, in ms; 0 for an empty span.
+    ///
+    /// # Errors
+    ///
+    /// When what the clients write down cannot be read.
+    pub fn longest_gap_ms(&self, from_ms: i64, to_ms: i64) -> Result<u64, ClientsError> {
+        let mut at: Vec<i64> = self.acks()?.into_iter().map(|(at_ms, _)| at_ms).collect();
+        at.sort_unstable();
+        let gaps = at.array_windows();
+        let within = gaps.filter(|[begun, ended]| *begun < to_ms && from_ms < *ended);
+        let longest = within.map(|[begun, ended]| ended.abs_diff(*begun)).max();
+        Ok(longest.unwrap_or(0))
+    }
+
+    /// Acknowledged writes: when they were answered, and how long they took, both in ms.
+    fn acks(&self) -> Result<Vec<(i64, f64)>, ClientsError> {
         let path = log(&self.folder);
         let text = fs::read_to_string(&path).map_err(FileError::io("read", &path))?;
         let events = text
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut times: Vec<f64> = events
+        let acks = events
             .filter(|event| event.get("event").and_then(Value::as_str) == Some("ack"))
-            .filter(|event| {
-                let at_ms = event.get("at_ms").and_then(Value::as_i64);
-                at_ms.is_some_and(|at_ms| (from_ms..to_ms).contains(&at_ms))
-            })
-            .filter_map(|event| event.get("ms")?.as_f64())
-            .collect();
-        times.sort_by(f64::total_cmp);
-        Ok(times)
+            .filter_map(|event| Some((event.get("at_ms")?.as_i64()?, event.get("ms")?.as_f64()?)));
+        Ok(acks.collect())
     }
 
     /// How many writes have been acknowledged.

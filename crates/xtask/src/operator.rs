@@ -67,9 +67,14 @@ pub fn lay_out(lab: &Lab, folder: &Path, wishes: &Wishes) -> Result<PathBuf, Ope
     let script = folder.join(SCRIPT);
     fs::write(&script, set_nameservers(lab)).map_err(failed(&script))?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(failed(&script))?;
-    let config = folder.join("regmig.toml");
+    let config = config(folder);
     fs::write(&config, regmig_toml(lab, wishes)).map_err(failed(&config))?;
     Ok(config)
+}
+
+/// The configuration in a folder that was laid out.
+pub(crate) fn config(folder: &Path) -> PathBuf {
+    folder.join("regmig.toml")
 }
 
 /// The names of the platform's name servers, as the lab's parent zone delegates to them.

@@ -7,6 +7,7 @@ mod own;
 pub mod page;
 mod plots;
 mod procedures;
+mod verifying;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -158,13 +159,16 @@ impl Bench {
         let did = procedure.carry_out(&lab, &folder, &mut clients);
         let calm = clients.calm(CALM);
         clients.stop()?;
-        let did = did?;
+        let mut did = did?;
         calm?;
         let (name, machine) = match procedure {
             Procedure::Idle => ("source", &lab.source),
             Procedure::Literal | Procedure::Copy | Procedure::Live => ("dest", &lab.dest),
         };
         let seen = clients::judge(&program, &lab, &folder, name, machine)?;
+        if let Some(own) = &mut did.regmig {
+            verifying::verify(&lab, &folder, &program, own)?;
+        }
         Ok(Run::new(seen, did)?)
     }
 }

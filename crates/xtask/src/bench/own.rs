@@ -24,8 +24,13 @@ pub struct Own {
     pub effects: u64,
     /// From the start of `resume` until its first effect was on record, in ms.
     pub resumed_ms: u64,
-    /// The longest `status --offline` while a run went on, in ms.
+    /// `status --offline` while a run went on, in ms: the median.
     pub status_ms: u64,
+    /// The longest of them, in ms.
+    pub status_worst_ms: u64,
+    /// The longest time without an acknowledged write that reaches into the cutover, in ms: from the start of `cold/switch` until
+    /// `proxy/release` holds; 0 where strategy `copy` has no such steps.
+    pub cutover_gap_ms: u64,
     /// How long `verify` took at `replica` to compare both data sets under traffic, in ms.
     pub verify_ms: u64,
     /// What 99 of 100 acknowledged writes took at most while it did, in µs.
@@ -94,8 +99,12 @@ pub struct OwnSummary {
     pub effects: Spread,
     /// From the start of `resume` until its first effect, in ms.
     pub resumed_ms: Spread,
-    /// The longest `status --offline` while a run went on, in ms.
+    /// `status --offline` while a run went on, in ms.
     pub status_ms: Spread,
+    /// The longest of them, in ms.
+    pub status_worst_ms: Spread,
+    /// The longest time without an acknowledged write that reaches into the cutover, in ms.
+    pub cutover_gap_ms: Spread,
     /// How long `verify` took at `replica` to compare both data sets under traffic, in ms.
     pub verify_ms: Spread,
     /// What 99 of 100 acknowledged writes took at most while it did, in µs.
@@ -116,6 +125,8 @@ impl OwnSummary {
             effects: spread(|own| own.effects)?,
             resumed_ms: spread(|own| own.resumed_ms)?,
             status_ms: spread(|own| own.status_ms)?,
+            status_worst_ms: spread(|own| own.status_worst_ms)?,
+            cutover_gap_ms: spread(|own| own.cutover_gap_ms)?,
             verify_ms: spread(|own| own.verify_ms)?,
             p99_verifying_us: spread(|own| own.p99_verifying_us)?,
             p99_before_us: spread(|own| own.p99_before_us)?,

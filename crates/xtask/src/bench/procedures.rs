@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use regmig_core::journal::{Event, Record};
 
 use super::BenchError;
-use super::figures::Did;
-use super::own::{Own, p99_us};
+use super::figures::{Did, Spread};
+use super::own::Own;
 use crate::clients::Clients;
 use crate::clock::{millis, now_ms};
 use crate::file_error::FileError;
@@ -45,9 +45,6 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// For how long nothing is done where nothing is migrated.
 const IDLE: Duration = Duration::from_secs(20);
-
-/// For how long it is seen what a write takes while nobody compares data.
-const CALM_BEFORE_VERIFY: Duration = Duration::from_secs(5);
 
 /// How often one asks for the status while regmig is at work.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -171,6 +168,17 @@ fn step(line: &str) -> Result<(String, u64), BenchError> {
     Err(BenchError::Step(line.to_owned()))
 }
 
+/// A command of regmig for the migration that is laid out in a folder.
+pub(super) fn regmig_of(folder: &Path, words: &[&str]) -> Result<Program, BenchError> {
+    let path = workspace::optimised_program("regmig").map_err(BenchError::Here)?;
+    Ok(Program::new("env")
+        .args([OsString::from("REGMIG_LOG=regmig::figures=info")])
+        .args([path.into_os_string()])
+        .args(["--config".into(), operator::config(folder).into_os_string()])
+        .args(words)
+        .limit(LIMIT))
+}
+
 /// Runs regmig up to `warm`, which users do not notice, and resumes it from there.
 fn regmig(
     lab: &Lab,
@@ -178,23 +186,15 @@ fn regmig(
     wishes: &Wishes,
     clients: &mut Clients,
 ) -> Result<Did, BenchError> {
-    let config = operator::lay_out(lab, folder, wishes)?;
-    let path = workspace::optimised_program("regmig").map_err(BenchError::Here)?;
-    let regmig = |words: &[&str]| {
-        Program::new("env")
-            .args([OsString::from("REGMIG_LOG=regmig::figures=info")])
-            .args([path.clone().into_os_string()])
-            .args(["--config".into(), config.clone().into_os_string()])
-            .args(words)
-            .limit(LIMIT)
-    };
+    operator::lay_out(lab, folder, wishes)?;
+    let regmig = |words: &[&str]| regmig_of(folder, words);
     let records = || -> Result<Vec<Record>, BenchError> {
-        let journal = regmig(&["journal", "--json"]).text()?;
+        let journal = regmig(&["journal", "--json"])?.text()?;
         Ok(timing::records(&journal)?)
     };
     let mut own = Own::default();
     let mut take = |words: &[&str]| {
-        let said = regmig(words).output()?.stderr;
+        let said = regmig(words)?.output()?.stderr;
         if own.add(&said) {
             return Ok(());
         }
@@ -203,34 +203,35 @@ fn regmig(
     take(&["run", "--yes", "--until", "warm"])?;
     let before = records()?.len();
     let resumed = now_ms();
-    let (done, status_ms) = std::thread::scope(|scope| {
+    let status = regmig(&["status", "--offline"])?;
+    let (done, looks) = std::thread::scope(|scope| {
         let run = scope.spawn(|| take(&["resume", "--yes", "--until", "replica"]));
-        let mut longest = 0;
+        let mut looks = Vec::new();
         while !run.is_finished() {
             std::thread::sleep(BETWEEN_LOOKS);
             let begun = Instant::now();
-            if regmig(&["status", "--offline"]).succeeds() {
-                longest = longest.max(millis(begun.elapsed()));
+            if status.clone().succeeds() {
+                looks.push(millis(begun.elapsed()));
             }
         }
-        (run.join(), longest)
+        (run.join(), looks)
     });
     done.map_err(|_| BenchError::Figures("regmig's thread panicked".to_owned()))??;
-    let calm = now_ms();
-    clients.calm(CALM_BEFORE_VERIFY)?;
-    let verifying = now_ms();
-    let said = regmig(&["verify"]).output()?.stderr;
-    if !own.verified(&said) {
-        return Err(BenchError::Figures(said));
-    }
-    // `verify` asks every question to DNS after that.
-    let compared = verifying.saturating_add_unsigned(own.verify_ms);
-    own.p99_before_us = p99_us(&clients.write_times(calm, verifying)?);
-    own.p99_verifying_us = p99_us(&clients.write_times(verifying, compared)?);
     let records = records()?;
     let mut since = records.iter().skip(before);
     let first = since.find(|record| matches!(record.event, Event::Acting { .. }));
-    own.status_ms = status_ms;
+    let at = |wanted: fn(&Event) -> bool| {
+        let found = records.iter().find(|record| wanted(&record.event));
+        found.map_or(0, |record| record.at_ms)
+    };
+    let switching =
+        at(|event| matches!(event, Event::Started { step, .. } if step == "cold/switch"));
+    let released =
+        at(|event| matches!(event, Event::Reached { step, .. } if step == "proxy/release"));
+    own.cutover_gap_ms = clients.longest_gap_ms(switching, released)?;
+    let looks = Spread::of(looks);
+    own.status_ms = looks.map_or(0, |looks| looks.median);
+    own.status_worst_ms = looks.map_or(0, |looks| looks.max);
     own.resumed_ms = first.map_or(0, |record| {
         u64::try_from(record.at_ms.saturating_sub(resumed)).unwrap_or_default()
     });

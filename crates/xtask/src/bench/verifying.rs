@@ -1,0 +1,47 @@
+//! `regmig verify` while clients write: what it takes, and what it costs them.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::own::{Own, p99_us};
+use super::procedures::regmig_of;
+use super::{BenchError, WRITERS};
+use crate::clients::{Clients, Pace};
+use crate::clock::now_ms;
+use crate::file_error::FileError;
+use crate::lab::Lab;
+
+/// For how long it is seen what a write takes while nobody compares data.
+const BEFORE: Duration = Duration::from_secs(5);
+
+/// Compares both machines' data with clients of its own, who are no part of what is measured of the migration.
+pub(super) fn verify(
+    lab: &Lab,
+    folder: &Path,
+    traffic: &Path,
+    own: &mut Own,
+) -> Result<(), BenchError> {
+    let at_work = folder.join("verify");
+    fs::create_dir_all(&at_work).map_err(FileError::io("make", &at_work))?;
+    let mut clients = Clients::start(traffic, lab, &at_work, Pace::Writers(WRITERS))?;
+    let verified = watch(folder, &mut clients, own);
+    clients.stop()?;
+    verified
+}
+
+fn watch(folder: &Path, clients: &mut Clients, own: &mut Own) -> Result<(), BenchError> {
+    clients.calm(Duration::ZERO)?;
+    let begun = now_ms();
+    clients.calm(BEFORE)?;
+    let verifying = now_ms();
+    let said = regmig_of(folder, &["verify"])?.output()?.stderr;
+    if !own.verified(&said) {
+        return Err(BenchError::Figures(said));
+    }
+    // `verify` asks every question to DNS after that.
+    let compared = verifying.saturating_add_unsigned(own.verify_ms);
+    own.p99_before_us = p99_us(&clients.write_times(begun, verifying)?);
+    own.p99_verifying_us = p99_us(&clients.write_times(verifying, compared)?);
+    Ok(())
+}
