@@ -1,6 +1,6 @@
 //! The crash matrix, as `cargo xtask matrix` runs it.
 //!
-//! Arguments: `quick` or `full`, the file for the report, and words of which the names of wanted runs contain one.
+//! Arguments: `quick` or `full`, `copy` or `live`, the file for the report, and words of which the names of wanted runs contain one.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -23,8 +23,11 @@ fn main() -> ExitCode {
 
 fn matrix() -> Tried<Report> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(how), Some(report)) = (arguments.next(), arguments.next()) else {
-        return Err(Trouble::new("expected: quick|full REPORT [PATTERN…]"));
+    let mut next = || arguments.next();
+    let (Some(how), Some(strategy), Some(report)) = (next(), next(), next()) else {
+        return Err(Trouble::new(
+            "expected: quick|full copy|live REPORT [PATTERN…]",
+        ));
     };
     if std::env::var_os("REGMIG_LAB").is_none() {
         return Err(Trouble::new(
@@ -34,6 +37,7 @@ fn matrix() -> Tried<Report> {
     let selection = Selection {
         quick: how == "quick",
         only: arguments.collect(),
+        live: strategy == "live",
     };
     run(&selection, Some(PathBuf::from(report)), &[])
 }

@@ -83,15 +83,14 @@ fn one_alone(stage: &mut Stage<'_>, matrix: &mut Matrix, point: &Point) -> Tried
     if let Some(at) = Passed::of_log(&text)?.last() {
         matrix.strike(at);
     }
-    stage.traffic.wait_for_acknowledgements(5)?;
-    let after = silent.elapsed();
-    let mut verdict = Verdict::default();
-    if after > SERVED_AGAIN {
-        verdict.trouble.push(format!(
-            "clients were served again after {after:.1?}, expected {SERVED_AGAIN:?}"
-        ));
+    stage.plant_silence()?;
+    if !stage.traffic.acknowledges(5, SERVED_AGAIN)? {
+        return Ok(Verdict::trouble(format!(
+            "clients were not served again within {SERVED_AGAIN:?}"
+        )));
     }
-    std::thread::sleep(TIMERS_DONE.saturating_sub(after));
+    let mut verdict = Verdict::default();
+    std::thread::sleep(TIMERS_DONE.saturating_sub(silent.elapsed()));
     stage.traffic.wait_for_acknowledgements(3)?;
     let role = "docker exec pryv_redis_1 redis-cli info replication | grep ^role: || true";
     let serves = match stage.rig.on(Machine::Dest, role)?.trim() {

@@ -34,6 +34,8 @@ pub struct Selection {
     pub quick: bool,
     /// Only runs whose names begin with one of these, where it begins with a kind, or contain it; none for all.
     pub only: Vec<String>,
+    /// Whether strategy `live` is meant, and not `copy`.
+    pub live: bool,
 }
 
 impl Selection {
@@ -92,6 +94,7 @@ fn has_kind(pattern: &str) -> bool {
 pub struct Matrix {
     report: Report,
     plants: Vec<Plant>,
+    live: bool,
     stages: u32,
     folder: PathBuf,
 }
@@ -102,10 +105,12 @@ pub struct Matrix {
 ///
 /// When the lab cannot be brought to its start or the report cannot be written; a failed run is no error.
 pub fn run(selection: &Selection, path: Option<PathBuf>, plants: &[Plant]) -> Tried<Report> {
-    let asked = json!({ "quick": selection.quick, "only": selection.only });
+    let strategy = if selection.live { "live" } else { "copy" };
+    let asked = json!({ "quick": selection.quick, "only": selection.only, "strategy": strategy });
     let mut matrix = Matrix {
         report: Report::new(path.as_deref(), asked),
         plants: plants.to_owned(),
+        live: selection.live,
         stages: 0,
         folder: PathBuf::new(),
     };
@@ -158,7 +163,12 @@ impl Matrix {
         what: &mut dyn FnMut(&mut Stage<'_>, &mut Self) -> Tried<T>,
     ) -> Tried<T> {
         self.stages += 1;
-        let rig = Rig::new(&format!("matrix-{}", self.stages))?;
+        let name = format!("matrix-{}", self.stages);
+        let rig = if self.live {
+            Rig::live(&name)?
+        } else {
+            Rig::new(&name)?
+        };
         self.folder.clone_from(&rig.folder);
         let mut stage = Stage::begin(&rig, &self.plants)?;
         let failures = self.report.failures();
@@ -233,6 +243,7 @@ mod tests {
         Selection {
             quick: false,
             only: pattern.split(',').map(str::to_owned).collect(),
+            live: false,
         }
     }
 

@@ -150,7 +150,7 @@ impl Report {
                 "lost": verdict.lost.len(),
                 "two_writers": verdict.two_writers.len(),
                 "leftovers": verdict.leftovers.len(),
-                "repeat": repeat(name),
+                "repeat": self.repeat(name),
                 "evidence": evidence.display().to_string(),
             }));
         }
@@ -158,7 +158,7 @@ impl Report {
         say(&format!("{word} {:6.1} s  {name}", took.as_secs_f64()));
         if !good {
             say(&format!("    {}", verdict.words().replace('\n', "\n    ")));
-            say(&format!("    again: {}", repeat(name)));
+            say(&format!("    again: {}", self.repeat(name)));
         }
         self.write()?;
         Ok(good)
@@ -207,6 +207,15 @@ impl Report {
         Ok(())
     }
 
+    /// The command that makes a run again.
+    fn repeat(&self, name: &str) -> String {
+        let strategy = match self.asked.get("strategy").and_then(Value::as_str) {
+            Some("live") => " --strategy live",
+            _ => "",
+        };
+        format!("cargo xtask matrix{strategy} --only '{name}'")
+    }
+
     /// Writes the file a last time.
     ///
     /// # Errors
@@ -215,15 +224,6 @@ impl Report {
     pub fn finish(&self) -> Tried<()> {
         self.write()
     }
-}
-
-/// The command that makes a run again.
-fn repeat(name: &str) -> String {
-    let strategy = match std::env::var("REGMIG_TEST_STRATEGY").as_deref() {
-        Ok("live") => " --strategy live",
-        _ => "",
-    };
-    format!("cargo xtask matrix{strategy} --only '{name}'")
 }
 
 /// Writes a line; a reader that has gone away is no reason to end.

@@ -37,6 +37,8 @@ pub enum Plant {
     Leftover,
     /// A second stack seems to serve.
     Writer,
+    /// The timers of a cutover are disarmed.
+    Silence,
 }
 
 /// The lab, its clients, and what it was like at the beginning.
@@ -234,7 +236,21 @@ impl<'r> Stage<'r> {
         }
     }
 
-    /// Does what the tests of the matrix itself ask for.
+    /// Disarms the timers, where the tests of the matrix itself ask for it.
+    ///
+    /// # Errors
+    ///
+    /// When a machine cannot be told.
+    pub fn plant_silence(&self) -> Tried<()> {
+        if self.plants.contains(&Plant::Silence) {
+            for machine in [Machine::Source, Machine::Dest] {
+                self.rig.on(machine, "rm /var/pryv/.regmig/timer")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the tests of the matrix itself ask for, where a run has ended.
     fn plant(&self) -> Tried<()> {
         for plant in &self.plants {
             let (machine, script) = match plant {
@@ -243,6 +259,7 @@ impl<'r> Stage<'r> {
                     let delete = format!("docker exec pryv_redis_1 redis-cli del {user}:server");
                     (Machine::Source, delete)
                 }
+                Plant::Silence => continue,
                 Plant::Leftover => (Machine::Dest, "touch /var/pryv/planted".to_owned()),
                 Plant::Writer => (
                     Machine::Dest,

@@ -12,6 +12,7 @@ fn each_kind_of_failure_is_reported() -> Tried<()> {
     let selection = Selection {
         quick: false,
         only: vec![RUN.to_owned()],
+        live: false,
     };
     let good = run(&selection, None, &[])?.json();
     for (name, figure) in [
@@ -46,5 +47,26 @@ fn each_kind_of_failure_is_reported() -> Tried<()> {
     assert!(what.contains("1 acknowledged writes are lost"), "{what}");
     assert!(what.contains("two machines accepted writes at"), "{what}");
     assert!(what.contains("/var/pryv/planted was not there"), "{what}");
+    Ok(())
+}
+
+/// A cutover that is killed where clients wait, and in which no timer acts.
+#[test]
+fn a_cutover_that_nobody_ends_is_reported() -> Tried<()> {
+    let name = "alone:cold/switch#3:after";
+    let selection = Selection {
+        quick: false,
+        only: vec![name.to_owned()],
+        live: true,
+    };
+    let bad = run(&selection, None, &[Plant::Silence])?.json();
+    assert_eq!(bad["failures"], 1, "{bad:#}");
+    let failed = &bad["failed"][0];
+    assert_eq!(
+        failed["repeat"],
+        format!("cargo xtask matrix --strategy live --only '{name}'")
+    );
+    let what = failed["what"].as_str().unwrap();
+    assert!(what.contains("clients were not served again"), "{what}");
     Ok(())
 }

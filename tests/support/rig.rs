@@ -1,6 +1,5 @@
 //! A lab in its starting state, and the folder of the operator who will migrate its register.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -45,9 +44,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Brings the lab back to its start and lays out a fresh folder.
-    ///
-    /// Strategy `copy`, unless `REGMIG_TEST_STRATEGY` is `live`.
+    /// Brings the lab back to its start and lays out a fresh folder, for strategy `copy`.
     ///
     /// The folder is beneath the lab's, not among temporary files: nothing that regmig needs may be there.
     ///
@@ -55,17 +52,10 @@ impl Rig {
     ///
     /// When the lab cannot be reset or the folder cannot be written.
     pub fn new(name: &str) -> Tried<Self> {
-        let strategy = env::var("REGMIG_TEST_STRATEGY");
-        Self::with(
-            name,
-            &match strategy.as_deref() {
-                Ok("live") => Wishes::live(QUIET),
-                _ => Wishes::copy(QUIET),
-            },
-        )
+        Self::with(name, &Wishes::copy(QUIET))
     }
 
-    /// The same for strategy `live`, whatever `REGMIG_TEST_STRATEGY` says.
+    /// The same for strategy `live`.
     ///
     /// # Errors
     ///

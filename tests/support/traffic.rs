@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -152,10 +152,25 @@ impl<'r> Traffic<'r> {
     ///
     /// When that takes longer than a minute, or the clients have ended.
     pub fn wait_for_acknowledgements(&mut self, more: usize) -> Tried<()> {
+        if self.acknowledges(more, Duration::from_secs(60))? {
+            return Ok(());
+        }
+        Err(Trouble::new(format!(
+            "{more} more writes were not acknowledged within a minute"
+        )))
+    }
+
+    /// Whether so many more writes are acknowledged within a limit; waits until they are.
+    ///
+    /// # Errors
+    ///
+    /// When the clients have ended.
+    pub fn acknowledges(&mut self, more: usize, limit: Duration) -> Tried<bool> {
         let wanted = self.acknowledged().saturating_add(more);
-        for _ in 0..600 {
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
             if self.acknowledged() >= wanted {
-                return Ok(());
+                return Ok(true);
             }
             if let Some(clients) = &mut self.clients
                 && clients.has_ended()?
@@ -167,9 +182,7 @@ impl<'r> Traffic<'r> {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        Err(Trouble::new(format!(
-            "{more} more writes were not acknowledged within a minute"
-        )))
+        Ok(false)
     }
 
     /// Stops the clients.

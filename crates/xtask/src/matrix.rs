@@ -134,9 +134,9 @@ impl Matrix {
             .args([
                 format!("REGMIG_LAB={}", self.lab.name),
                 format!("REGMIG_LAB_SUBNET={a}.{b}.{c}"),
-                format!("REGMIG_TEST_STRATEGY={}", self.strategy),
             ])
-            .args([matrix.as_os_str(), how.as_ref(), self.report.as_os_str()])
+            .args([matrix.as_os_str(), how.as_ref(), self.strategy.as_ref()])
+            .args([&self.report])
             .args(&self.only)
             .interactive()?;
         let report = self.read()?;
