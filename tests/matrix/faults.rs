@@ -79,6 +79,11 @@ const RIGHT_TIME: &str = "rm -f /usr/local/bin/date";
 const FILL: &str = "dd if=/dev/zero of=/var/pryv/filler bs=64k 2> /dev/null; truncate --size=-128K /var/pryv/filler";
 const FREE: &str = "rm -f /var/pryv/filler";
 
+/// For a while source's register answers only now and then: `live` does not start dest's services meanwhile.
+const SLOW: &str = "touch /run/slow; { for i in $(seq 60); do docker pause pryv_register_1; sleep 0.4; \
+    docker unpause pryv_register_1; sleep 0.1; done; rm /run/slow; } > /dev/null 2>&1 < /dev/null &";
+const QUICK_AGAIN: &str = "while [ -e /run/slow ]; do sleep 0.1; done";
+
 /// Gives dest's stack a small disk of its own, on which everything is as it was.
 const SMALL_DISK: &str = "set -e; cp -a /var/pryv /root/kept; mount -t tmpfs -o size=48m,mode=755 tmpfs /var/pryv; \
     cp -a /root/kept/. /var/pryv; rm -r /root/kept";
@@ -108,7 +113,7 @@ const REPLICATING: &[State] = &[
     State::Drained,
 ];
 
-const FAULTS: [Fault; 16] = [
+const FAULTS: [Fault; 17] = [
     fault(
         "reboot-source",
         When::Before,
@@ -205,6 +210,16 @@ const FAULTS: [Fault; 16] = [
     Fault {
         states: &[State::Linked, State::Cold],
         ..fault("disk-dest", When::Around, Machine::Dest, Some(FILL), FREE)
+    },
+    Fault {
+        states: &[State::Linked],
+        ..fault(
+            "slow-source",
+            When::Around,
+            Machine::Source,
+            Some(SLOW),
+            QUICK_AGAIN,
+        )
     },
     // In the middle of what the next command does, not before it.
     fault(

@@ -1,6 +1,7 @@
 //! What machines answer: plain values, without behaviour.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +88,44 @@ impl Container {
     }
 }
 
+/// How far a replica's full resync has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resync {
+    /// Bytes that have come.
+    pub came: u64,
+    /// Bytes that are still to come, where the primary has told how many there are: one that sends its data without
+    /// writing them to its disk first does not.
+    pub left: Option<u64>,
+    /// Bytes that come in a second, where whoever asks has been watching for a while.
+    pub rate: Option<u64>,
+}
+
+impl fmt::Display for Resync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        match self.left {
+            Some(left) => write!(
+                f,
+                "{:.1} MB of the full resync are still to come",
+                megabytes(left)
+            )?,
+            None => write!(
+                f,
+                "{:.1} MB of the full resync have come",
+                megabytes(self.came)
+            )?,
+        }
+        let Some(rate) = self.rate else {
+            return Ok(());
+        };
+        write!(f, ", at {:.1} MB/s", megabytes(rate))?;
+        match self.left {
+            Some(left) if rate > 0 => write!(f, ": about {} s", left.div_ceil(rate)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What Redis says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedisState {
@@ -102,9 +141,9 @@ pub struct RedisState {
     pub primary: Option<String>,
     /// Whether the link to that primary is up.
     pub link_up: bool,
-    /// Bytes of a full resync that are still to come, while one is under way.
+    /// The full resync that is under way.
     #[serde(default)]
-    pub sync_left: Option<u64>,
+    pub resync: Option<Resync>,
     /// Seconds since it last heard from that primary.
     pub link_idle_s: Option<i64>,
     /// Its replication offset: its own as a primary, the one reached as a replica.

@@ -44,6 +44,7 @@ question!(logs(machine: Machine, service: String, lines: u32) = Query::Logs { ma
 question!(redis(machine: Machine) = Query::Redis { machine } => Redis(RedisState) *);
 question!(redis_get(machine: Machine, key: String) = Query::RedisGet { machine, key } => Text(Option<String>));
 question!(writes_paused(machine: Machine) = Query::WritesPaused { machine } => Yes(bool));
+question!(nginx_loaded(machine: Machine) = Query::NginxLoaded { machine } => Text(Option<String>));
 question!(/// Milliseconds.
     rehearsal() = Query::Rehearsal => Millis(i64));
 question!(users(machine: Machine, limit: u64) = Query::Users { machine, limit } => Lines(Vec<String>));

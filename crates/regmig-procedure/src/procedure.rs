@@ -60,7 +60,7 @@ pub static COPY: [ProcedureStep; 38] = [
 /// The steps of the `live` strategy, in order.
 ///
 /// From `cold/switch` to `proxy/release` clients wait.
-pub static LIVE: [ProcedureStep; 49] = [
+pub static LIVE: [ProcedureStep; 50] = [
     preflight::STEP,
     launched::FOLDERS,
     launched::ASIDE,
@@ -77,6 +77,7 @@ pub static LIVE: [ProcedureStep; 49] = [
     live::ready::WAY_HOME,
     live::ready::REDIS,
     live::ready::FOLLOW,
+    live::calm::CALM,
     live::ready::SERVE,
     live::ready::SHUT,
     live::ready::REDIS_STILL,

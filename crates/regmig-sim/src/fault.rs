@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Unreachable(u32),
     /// The tunnel carries nothing for a while.
     TunnelLost,
+    /// source takes its time to answer clients for so long, milliseconds.
+    Busy(u32),
     /// A machine's disk is full for a while.
     DiskFull(Machine),
     /// It happens so much later, milliseconds; what is sent to that machine after it waits for it.
@@ -91,6 +93,7 @@ impl fmt::Display for Fault {
             Self::RebootAfter(machine) => write!(f, "reboot-{machine}-after"),
             Self::Unreachable(ms) => write!(f, "unreachable-{ms}"),
             Self::TunnelLost => f.write_str("tunnel"),
+            Self::Busy(ms) => write!(f, "busy-{ms}"),
             Self::DiskFull(machine) => write!(f, "full-{machine}"),
             Self::Late(ms) => write!(f, "late-{ms}"),
             Self::Overtaken(ms) => write!(f, "overtaken-{ms}"),
@@ -134,6 +137,7 @@ impl FromStr for Fault {
             ["reboot", name, "after"] => Self::RebootAfter(machine(name)?),
             ["unreachable", ms] => Self::Unreachable(number(ms)?),
             ["tunnel"] => Self::TunnelLost,
+            ["busy", ms] => Self::Busy(number(ms)?),
             ["full", name] => Self::DiskFull(machine(name)?),
             ["late", ms] => Self::Late(number(ms)?),
             ["overtaken", ms] => Self::Overtaken(number(ms)?),

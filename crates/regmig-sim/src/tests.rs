@@ -68,6 +68,22 @@ fn a_reload_waits_for_who_asked_at_the_same_instant() {
     assert_eq!(violations, Vec::<String>::new());
 }
 
+/// dest's services are not started while source's clients have to wait, and are once they have not.
+#[test]
+fn a_live_migration_waits_for_a_busy_source() {
+    // The first effect of `warm/redis`; the step that waits gives up after 60 s, and the operator resumes.
+    let schedule: Schedule = "live-fresh/to:warm/resume/E18:busy-100000".parse().unwrap();
+    let run = run(&planted::true_one(Strategy::Live), &schedule, true);
+    assert_eq!(run.violations, Vec::<String>::new());
+    let at = |words: &str| run.trace.iter().position(|line| line.contains(words));
+    let waited = at("warm/calm: source answers in 400 ms");
+    assert!(
+        waited.is_some() && waited < at("start register"),
+        "{:#?}",
+        run.trace
+    );
+}
+
 #[test]
 fn the_same_schedule_gives_the_same_run() {
     let schedule: Schedule = "stopped/to:proxy,back:warm/resume/E38:half-1-lost+J60:killed-after"

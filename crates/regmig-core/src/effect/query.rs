@@ -91,6 +91,11 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// Which site file nginx serves by since regmig had it reloaded: its SHA-256 in hex and a line end. Answer: `Text`.
+    NginxLoaded {
+        /// Where.
+        machine: Machine,
+    },
     /// How long a cutover would take that asks everything and changes nothing; what it needs is connected
     /// afterwards. Answer: `Millis`.
     Rehearsal,

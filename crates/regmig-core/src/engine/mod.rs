@@ -1,10 +1,12 @@
 //! The only loop: probe, record the intent, act, probe, record.
 
 mod back;
+mod said;
 mod way;
 
 use serde_json::Value;
 
+use self::said::Said;
 use crate::cursor::{Cursor, Direction, Nonsense};
 use crate::edge::NoWay;
 use crate::effect::{Answer, Effect, Query};
@@ -309,7 +311,7 @@ impl<X: Sync> Engine<'_, X> {
 
         let patience = (step.patience)(self.spec);
         let acted_ms = self.now().await?;
-        let mut last_said = String::new();
+        let mut said = Said::default();
         loop {
             let missing = match self.probe(step).await {
                 Ok(Probe::Holds(evidence)) => {
@@ -319,14 +321,14 @@ impl<X: Sync> Engine<'_, X> {
                 Ok(Probe::Absent(missing)) => missing,
                 Err(error) => return Ok(Taken::Halted(failure(None, &error))),
             };
-            if missing != last_said {
+            let now_ms = self.now().await?;
+            if said.is_news(&missing, now_ms) {
                 self.report.note(Note::Waiting(&missing));
-                last_said.clone_from(&missing);
             }
             if step.waits && self.operator.wants_stop() {
                 return Ok(Taken::Stopped);
             }
-            let waited = self.now().await?.saturating_sub(acted_ms);
+            let waited = now_ms.saturating_sub(acted_ms);
             if waited >= i64::try_from(patience.limit_ms).unwrap_or(i64::MAX) {
                 return Ok(Taken::Halted(Failure {
                     chain: vec![format!(

@@ -116,6 +116,7 @@ fn link(fields: &Fields<'_>) -> Option<ReplicaLink> {
         status: if up { LinkStatus::Up } else { LinkStatus::Down },
         last_io_seconds: fields.number("master_last_io_seconds_ago"),
         sync_in_progress: fields.flag("master_sync_in_progress"),
+        sync_read_bytes: fields.number("master_sync_read_bytes"),
         sync_left_bytes: fields.number("master_sync_left_bytes"),
         down_seconds: down_seconds(fields),
         offset: fields.number("slave_repl_offset"),

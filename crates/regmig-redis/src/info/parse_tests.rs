@@ -201,6 +201,7 @@ fn a_synchronising_replica_of_redis_7_is_read() {
         status: LinkStatus::Down,
         last_io_seconds: None,
         sync_in_progress: true,
+        sync_read_bytes: Some(400_000),
         sync_left_bytes: Some(600_000),
         down_seconds: None,
         offset: Some(0),

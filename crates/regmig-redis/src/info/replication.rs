@@ -67,6 +67,8 @@ pub struct ReplicaLink {
     pub last_io_seconds: Option<u64>,
     /// Whether a full synchronisation is in progress.
     pub sync_in_progress: bool,
+    /// Bytes of it that have come; from Redis 6.2 on.
+    pub sync_read_bytes: Option<u64>,
     /// Bytes of it left; `None` when the primary streams them without telling a total.
     pub sync_left_bytes: Option<u64>,
     /// Seconds that the link has been down.

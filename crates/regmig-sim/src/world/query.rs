@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
     Compared, Container, DataDigest, Delegation, DnsState, FolderState, HostState, HttpState,
-    RedisState, Served,
+    RedisState, Resync, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
@@ -21,6 +21,8 @@ use super::state::State;
 const QUERY_MS: i64 = 2;
 /// How long a rehearsal of the cutover takes, milliseconds.
 const REHEARSAL_MS: i64 = 100;
+/// How long an answer of a busy source takes, milliseconds.
+const BUSY_MS: i64 = 400;
 const HOUR_MS: i64 = 3_600_000;
 
 fn refused<T>(what: impl Into<String>) -> Result<T, PortError> {
@@ -49,6 +51,10 @@ impl State {
             Query::Outage => return Ok(Answer::Outage(self.outage.clone())),
             Query::Trust => return Ok(Answer::Text(Some("CERTIFICATE\n".to_owned()))),
             Query::Rehearsal => self.pass(REHEARSAL_MS),
+            Query::Https {
+                machine: Machine::Source,
+                ..
+            } if self.busy_until > self.now => self.pass(BUSY_MS),
             _ => self.pass(QUERY_MS),
         }
         if self.cut_until > self.now {
@@ -144,6 +150,11 @@ impl State {
                 Answer::Yes(self.loaded(*machine)?.paused_until > self.now)
             }
             Query::Rehearsal => Answer::Millis(REHEARSAL_MS),
+            Query::NginxLoaded { machine } => {
+                let path = live::nginx_loaded(&self.spec, *machine);
+                let file = self.host(*machine).disk.text(&path);
+                Answer::Text(file.map(str::to_owned))
+            }
             Query::RedisGet { machine, key } => {
                 let value = self.loaded(*machine)?.data.get(key.as_str());
                 Answer::Text(value.map(ToString::to_string))
@@ -312,8 +323,11 @@ impl State {
                 .as_ref()
                 .map(|(host, port)| format!("{host}:{port}")),
             link_up: redis.primary.is_some() && redis.link == Link::Up,
-            sync_left: match redis.link {
-                Link::Syncing(until) => Some(u64::try_from(until - self.now).unwrap_or_default()),
+            resync: match redis.link {
+                Link::Syncing(until) => Some(Resync {
+                    left: u64::try_from(until - self.now).ok(),
+                    ..Resync::default()
+                }),
                 Link::Down | Link::Up => None,
             },
             link_idle_s: redis.primary.is_some().then_some(0),

@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) late: Vec<Late>,
     /// Timers that are armed.
     pub(crate) timers: Vec<Timer>,
+    /// Until when source takes its time to answer.
+    pub(crate) busy_until: i64,
     /// Until when regmig reaches nobody.
     pub(crate) cut_until: i64,
     /// Until when the tunnel carries nothing.
@@ -82,6 +84,7 @@ impl State {
             outage: None,
             late: Vec::new(),
             timers: Vec::new(),
+            busy_until: 0,
             cut_until: 0,
             tunnel_down_until: 0,
             budget: None,

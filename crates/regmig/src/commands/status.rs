@@ -217,9 +217,8 @@ impl Truth {
     fn warmth(&self) -> Option<String> {
         let (source, dest) = (self.source.redis.as_ref(), self.dest.redis.as_ref()?);
         let primary = dest.primary.as_ref()?;
-        Some(if let Some(left) = dest.sync_left {
-            let left = left as f64 / 1e6;
-            format!("replication: dest follows {primary}, {left:.1} MB of the full resync to come")
+        Some(if let Some(resync) = &dest.resync {
+            format!("replication: dest follows {primary}, {resync}")
         } else if dest.link_up {
             let lag = source.map_or(0, |source| (source.offset - dest.offset).max(0));
             format!("replication: dest follows {primary}, link up, {lag} bytes behind")

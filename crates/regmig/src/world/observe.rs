@@ -1,10 +1,10 @@
 //! Queries.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join;
 use regmig_core::effect::{Answer, Query};
-use regmig_core::facts::{DataDigest, RedisState};
+use regmig_core::facts::{DataDigest, RedisState, Resync};
 use regmig_core::port::{Fut, Observe, PortError};
 use regmig_docker::LogRange;
 use regmig_redis::info::{LinkStatus, Role};
@@ -80,6 +80,9 @@ impl World {
                 Answer::Yes(self.site(*machine).redis.writes_paused().await?)
             }
             Query::Rehearsal => Answer::Millis(self.rehearsal().await?),
+            Query::NginxLoaded { machine } => {
+                Answer::Text(self.site(*machine).nginx_loaded().await?)
+            }
             Query::RedisGet { machine, key } => {
                 let value = self.site(*machine).redis.get(key).await?;
                 Answer::Text(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
@@ -169,6 +172,9 @@ impl Site {
         let replica = replication.role == Some(Role::Replica);
         let link = replication.link.as_ref().filter(|_| replica);
         let offset = link.and_then(|link| link.offset).or(replication.offset);
+        let syncing = link.filter(|link| link.sync_in_progress);
+        let came = syncing.map(|link| link.sync_read_bytes.unwrap_or_default());
+        let rate = self.resync.rate(came, Instant::now());
         Ok(RedisState {
             version: info.version.to_string(),
             role: if replica { "slave" } else { "master" }.to_owned(),
@@ -177,9 +183,11 @@ impl Site {
             primary: link.map(|link| format!("{}:{}", link.host, link.port)),
             link_up: link
                 .is_some_and(|link| link.status == LinkStatus::Up && !link.sync_in_progress),
-            sync_left: link
-                .filter(|link| link.sync_in_progress)
-                .and_then(|link| link.sync_left_bytes),
+            resync: syncing.map(|link| Resync {
+                came: came.unwrap_or_default(),
+                left: link.sync_left_bytes,
+                rate,
+            }),
             link_idle_s: link
                 .and_then(|link| link.last_io_seconds)
                 .and_then(|idle| i64::try_from(idle).ok()),

@@ -11,9 +11,10 @@ use super::World;
 impl World {
     /// The time of one critical section, milliseconds. What it needs is connected afterwards.
     pub(super) async fn rehearsal(&self) -> Result<i64, PortError> {
-        // The connection that dest's promotion has to itself, and the shell that thaws.
+        // The connection that dest's promotion has to itself, and the shells.
         self.dest.redis.writes_paused().await?;
-        self.dest.poise(&self.spec.stack.writers()).await?;
+        self.dest.poise_thaw(&self.spec.stack.writers()).await?;
+        self.source.poise_loaded().await?;
         self.section().await?;
         let begun = Instant::now();
         self.section().await?;
@@ -24,12 +25,11 @@ impl World {
     async fn section(&self) -> Result<(), PortError> {
         let (source, dest) = (&self.source, &self.dest);
         let limit = Duration::from_secs(self.spec.limits.command_s);
-        let site = self.spec.path(source.machine, &self.spec.proxy.nginx_site);
         // cold/switch: nginx, the fence, and the look at both.
         source.listed().await?;
         source.script("rehearsing", ":", &[], limit).await?;
         source.redis.ping().await?;
-        try_join(source.file(&site), async {
+        try_join(source.nginx_loaded(), async {
             source.redis.writes_paused().await?;
             source.redis_state().await
         })

@@ -14,7 +14,8 @@ use regmig_ssh::{Command, Host, HostSpec, Limits, Output, SshSpec, Transport};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use super::freezer::Poised;
+use super::poised::Poised;
+use super::resync::Watched;
 
 /// One machine.
 pub(super) struct Site {
@@ -24,7 +25,11 @@ pub(super) struct Site {
     pub(super) docker: Docker,
     pub(super) redis: Redis,
     /// What thaws containers once it is told to.
-    pub(super) poised: Poised,
+    pub(super) thaw: Poised,
+    /// What says which site file nginx serves by.
+    pub(super) loaded: Poised,
+    /// How a full resync of its Redis comes along.
+    pub(super) resync: Watched,
     compose: OnceCell<Vec<&'static str>>,
 }
 
@@ -95,7 +100,9 @@ impl Site {
             host,
             docker,
             redis,
-            poised: Poised::default(),
+            thaw: Poised::default(),
+            loaded: Poised::default(),
+            resync: Watched::default(),
             compose: OnceCell::new(),
         }
     }

@@ -6,6 +6,7 @@
 //! sockets of dest's frozen register. Timers on both machines take the way out should regmig fall silent there; they
 //! and the promotion of dest's Redis compete for one key, the epoch, so that only one of them can win.
 
+pub(crate) mod calm;
 pub mod open;
 pub mod ready;
 pub mod section;

@@ -114,11 +114,8 @@ async fn follows(cx: &Cx<'_>) -> Result<Probe, StepError> {
     if dest.primary.as_deref() != Some(primary(cx).as_str()) {
         return Ok(Probe::absent("dest's Redis does not follow source's"));
     }
-    if let Some(left) = dest.sync_left {
-        return Ok(Probe::Absent(format!(
-            "{:.1} MB of the full resync are still to come",
-            left as f64 / 1e6
-        )));
+    if let Some(resync) = dest.resync {
+        return Ok(Probe::Absent(resync.to_string()));
     }
     if !dest.link_up || dest.loading {
         return Ok(Probe::absent("the replication link is not up yet"));

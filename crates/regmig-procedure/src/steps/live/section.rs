@@ -282,7 +282,7 @@ pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
         Box::pin(async move {
             let machine = Machine::Source;
             let becomes = switched(cx).await?;
-            let loaded = ask::file(cx, machine, nginx_loaded(cx.spec, machine));
+            let loaded = ask::nginx_loaded(cx, machine);
             // The offset is read when no write can follow any more.
             let offset = async {
                 if !ask::writes_paused(cx, machine).await? {
@@ -291,7 +291,7 @@ pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
                 Ok::<_, StepError>(Some(ask::redis(cx, machine).await?.offset))
             };
             let (loaded, offset) = futures::future::join(loaded, offset).await;
-            if loaded?.map(|file| file.content) != Some(sum(&becomes)) {
+            if loaded? != Some(sum(&becomes)) {
                 return Ok(Probe::absent(
                     "source's nginx does not send its clients to dest",
                 ));
@@ -311,16 +311,15 @@ pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
             }
             let machine = Machine::Source;
             let path = cx.spec.path(machine, &cx.spec.proxy.nginx_site);
-            let says = nginx_loaded(cx.spec, machine);
             let site = warm::proxied(cx).await?;
-            let loaded = ask::file(cx, machine, says.clone()).await?;
+            let loaded = ask::nginx_loaded(cx, machine).await?;
             let mut effects = Vec::new();
             // Once it serves by the file, its workers wait for dest, and would not end.
-            if loaded.is_none_or(|file| file.content != sum(&site.becomes)) {
+            if loaded != Some(sum(&site.becomes)) {
                 // A restart of nginx has it serve by the file without saying so: what it said before counts no more.
                 effects.push(Effect::RemoveFile {
                     machine,
-                    path: says,
+                    path: nginx_loaded(cx.spec, machine),
                 });
                 effects.extend(site.write(machine, path));
                 effects.push(Effect::ReloadNginx {
@@ -376,11 +375,11 @@ async fn switch_back(cx: &Cx<'_>, before: &Value) -> Result<Vec<Effect>, StepErr
     let mut effects = Vec::new();
     let source = ask::services(cx, machine).await?;
     let runs = |name: &String| source.get(name).is_some_and(Container::runs);
-    let loaded = ask::file(cx, machine, nginx_loaded(cx.spec, machine)).await?;
+    let loaded = ask::nginx_loaded(cx, machine).await?;
     let path = cx.spec.path(machine, &cx.spec.proxy.nginx_site);
     let file = restore(cx, machine, path, &edited).await?;
     let nginx = runs(&stack.nginx);
-    let as_found = (loaded.as_ref()).is_some_and(|file| file.content == sum(original));
+    let as_found = loaded == Some(sum(original));
     if !file.is_empty() || (nginx && !as_found) {
         // nginx looks up what its file names when it loads it.
         let before = cold::source_before(cx)?;

@@ -150,5 +150,6 @@ pub(super) async fn source_redis(
         core,
         redis_version: redis.version,
         keys: redis.keys,
+        answer_ms: None,
     }))
 }

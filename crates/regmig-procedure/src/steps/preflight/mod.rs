@@ -18,6 +18,7 @@ use super::{Edited, keep, no_effects, nothing};
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::spec::{Spec, Strategy};
+use crate::steps::live::calm;
 use crate::steps::{launched, warm};
 
 pub(crate) use self::live::pauses_writes;
@@ -48,6 +49,9 @@ pub struct Evidence {
     pub redis_version: String,
     /// Keys in source's Redis.
     pub keys: u64,
+    /// How long a client of source waits for an answer, milliseconds; strategy `live` goes by it.
+    #[serde(default)]
+    pub answer_ms: Option<i64>,
 }
 
 pub(crate) const ID: &str = "launched/preflight";
@@ -204,10 +208,12 @@ pub async fn checks(cx: &Cx<'_>) -> Result<(Vec<Check>, Option<Evidence>), StepE
         if sound.contains(&Machine::Source) {
             evidence = data::source_redis(cx, &mut list, &source_stack).await?;
         }
-        if let Some(evidence) = &evidence {
+        if let Some(evidence) = &mut evidence {
             stack::tunnel_image(cx, &mut list, hosts.get(&Machine::Source)).await?;
             if cx.spec.strategy == Strategy::Live {
                 live::checks(cx, &mut list, hosts.get(&Machine::Dest), evidence).await?;
+                // Whether it answers at all is seen elsewhere.
+                evidence.answer_ms = calm::answer_ms(cx, &evidence.user).await.ok();
             }
         }
     }

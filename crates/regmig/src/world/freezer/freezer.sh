@@ -15,9 +15,14 @@ freezer_of() {
   [ -n "$1" ] && [ -w "$freezer" ]
 }
 
-# thaw ID PID
+# thaw ID PID ...: all that can be; fails where one cannot.
 thaw() {
-  freezer_of "$@" && printf '%s\n' "$thawed" >"$freezer"
+  failed=0
+  while [ $# -gt 1 ]; do
+    freezer_of "$1" "$2" && printf '%s\n' "$thawed" >"$freezer" || failed=1
+    shift 2
+  done
+  [ "$failed" -eq 0 ]
 }
 
 # freeze ID PID: so that Docker can thaw it.

@@ -9,34 +9,20 @@ use std::time::Duration;
 use futures::future::{join_all, try_join_all};
 use regmig_core::port::PortError;
 use regmig_docker::{Container, State};
-use regmig_ssh::{BoxedStream, Command};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use regmig_ssh::Command;
 
 use super::site::Site;
 
-/// Shell functions: `thaw ID PID` and `freeze ID PID`.
+/// Shell functions: `thaw ID PID ...` and `freeze ID PID`.
 pub(super) const FREEZER: &str = include_str!("freezer.sh");
 
 /// Arguments: pairs of a container and its first process.
-const THAW: &str =
-    r#"failed=0; while [ $# -gt 1 ]; do thaw "$1" "$2" || failed=1; shift 2; done; exit $failed"#;
+const THAW: &str = r#"thaw "$@""#;
 
-/// The same, by a shell that has been started before and waits for the word. Without it, as where regmig was killed, it ends and
-/// has done nothing. It takes no turn among the scripts that change something: the word is said only where dest has been promoted,
-/// or, on the way back, where its Redis refuses to write.
+/// The same, at a word. It takes no turn among the scripts that change something: the word is said only where dest has been
+/// promoted, or, on the way back, where its Redis refuses to write.
 const POISED: &str = r#"echo ready
-read -r word && [ "$word" = thaw ] || exit 0
-failed=0; while [ $# -gt 1 ]; do thaw "$1" "$2" || failed=1; shift 2; done
-[ "$failed" -ne 0 ] || echo thawed"#;
-
-/// How long such a shell may take to answer.
-const ANSWER: Duration = Duration::from_secs(2);
-
-/// A shell that waits for the word.
-#[derive(Default)]
-pub(super) struct Poised(Mutex<Option<BufReader<BoxedStream>>>);
+read -r word && [ "$word" = thaw ] && thaw "$@" && echo thawed"#;
 
 /// One such pair. What cannot be frozen so is thawed by Docker alone.
 const FREEZE: &str = r#"freeze "$1" "$2" || :"#;
@@ -66,29 +52,12 @@ impl Site {
     }
 
     /// Has a shell at hand that thaws what is frozen of these services, once it is told to.
-    pub(super) async fn poise(&self, services: &[String]) -> Result<(), PortError> {
+    pub(super) async fn poise_thaw(&self, services: &[String]) -> Result<(), PortError> {
         let frozen = self.frozen(services).await?;
         let script = format!("{FREEZER}{POISED}");
         let command = Command::shell(&script, pairs(&frozen)).called("waiting to thaw containers");
-        let mut shell = BufReader::new(self.host.open_exec(&command).await?);
         let limit = Duration::from_secs(self.spec.limits.command_s);
-        let poised =
-            matches!(timeout(limit, line(&mut shell)).await, Ok(Some(said)) if said == "ready");
-        *self.poised.0.lock().await = poised.then_some(shell);
-        Ok(())
-    }
-
-    /// Whether the shell that was poised has thawed what was frozen.
-    async fn thawed_by_poised(&self) -> bool {
-        let Some(mut shell) = self.poised.0.lock().await.take() else {
-            return false;
-        };
-        let thaw = async {
-            shell.write_all(b"thaw\n").await.ok()?;
-            shell.flush().await.ok()?;
-            line(&mut shell).await
-        };
-        matches!(timeout(ANSWER, thaw).await, Ok(Some(said)) if said == "thawed")
+        self.thaw.start(&self.host, &command, limit).await
     }
 
     /// The containers of services that Docker calls frozen.
@@ -102,7 +71,7 @@ impl Site {
 
     /// Has the containers of services run on; those that are not frozen are left alone.
     pub(super) async fn release(&self, services: &[String]) -> Result<(), PortError> {
-        let mut thawed = self.thawed_by_poised().await;
+        let mut thawed = self.thaw.tell("thaw").await.as_deref() == Some("thawed");
         let frozen = self.frozen(services).await?;
         if frozen.is_empty() {
             return Ok(());
@@ -142,13 +111,6 @@ impl Site {
 fn pairs(containers: &[Container]) -> Vec<String> {
     let pair = |container: &Container| [container.id.clone(), container.pid.to_string()];
     containers.iter().flat_map(pair).collect()
-}
-
-/// The next line that a shell says.
-async fn line(shell: &mut BufReader<BoxedStream>) -> Option<String> {
-    let mut line = String::new();
-    let read = shell.read_line(&mut line).await.ok()?;
-    (read > 0).then(|| line.trim_end().to_owned())
 }
 
 #[cfg(test)]
