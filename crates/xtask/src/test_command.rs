@@ -19,6 +19,9 @@ pub(crate) struct TestArgs {
     /// Only what needs the lab
     #[arg(long)]
     lab: bool,
+    /// Of what needs the lab only this: a test target, `matrix` or `demo`; may be given again
+    #[arg(long, value_name = "NAME", requires = "lab")]
+    part: Vec<String>,
     #[command(flatten)]
     on: WhichLab,
 }
@@ -28,6 +31,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode, Box<dyn Error>> {
     let suite = Suite {
         hermetic: !args.lab,
         on_lab: !args.hermetic,
+        parts: args.part.clone(),
         lab: args.on.config(),
     };
     suite.run()?;

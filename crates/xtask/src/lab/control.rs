@@ -244,6 +244,9 @@ fn write_description(config: &LabConfig, lab: &Lab) -> Result<(), LabError> {
     crate::program::write_private(&path, format!("{text}\n").as_bytes()).at("write", &path)
 }
 
+/// Has whatever is frozen in a machine run on.
+const THAW: &str = "docker ps --quiet --filter status=paused | xargs -r docker unpause";
+
 /// Removes all containers of the lab, those of its machines and any helper's.
 fn remove_containers(config: &LabConfig) -> Result<(), LabError> {
     let ids = docker([
@@ -261,6 +264,8 @@ fn remove_containers(config: &LabConfig) -> Result<(), LabError> {
             .into_iter()
             .map(|id| {
                 scope.spawn(move || {
+                    // The kernel ends nothing that is frozen. Most have no engine, or nothing in it is.
+                    docker(["exec", id, "sh", "-c", THAW]).succeeds();
                     docker(["rm", "--force", "--volumes", id])
                         .done()
                         .doing("remove a container of the lab")

@@ -21,6 +21,14 @@ pub enum SuiteError {
         /// How it ended.
         status: ExitStatus,
     },
+    /// A part was named that there is not.
+    #[error("found `{found}` as a part of the tests on the lab, expected one of {expected}")]
+    NoSuchPart {
+        /// The name.
+        found: String,
+        /// Those that there are.
+        expected: String,
+    },
     /// A command could not be run at all.
     #[error("a command of the tests cannot be run")]
     Program(#[from] ProgramError),

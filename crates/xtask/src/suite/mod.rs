@@ -1,5 +1,6 @@
 //! All tests: what needs nothing but this workspace, then what needs the lab.
 
+mod beside;
 mod error;
 mod targets;
 
@@ -33,6 +34,13 @@ const WITH_POINTS: [&str; 5] = [
     "regmig-failpoints",
 ];
 
+/// Parts that are no test targets.
+const MATRIX: &str = "matrix";
+const DEMO: &str = "demo";
+
+/// Parts that take about as long together as all the others.
+const BESIDE: [&str; 4] = ["bad_input", "matrix_check", "differential", MATRIX];
+
 /// Writes per second in the demo.
 const RATE: f64 = 20.0;
 
@@ -43,6 +51,8 @@ pub struct Suite {
     pub hermetic: bool,
     /// Whether to run what needs one.
     pub on_lab: bool,
+    /// Which parts of that: names of test targets, `matrix` and `demo`; all where none is named.
+    pub parts: Vec<String>,
     /// The lab.
     pub lab: LabConfig,
 }
@@ -94,30 +104,75 @@ impl Suite {
         Ok(())
     }
 
-    /// What needs a lab: whole-program tests one after another, the quick matrix, and the demo.
+    /// What needs a lab: whole-program tests, the quick matrix, and the demo; parts of it beside the others, on a second lab,
+    /// unless parts are named.
     fn with_lab(&self, done: &mut Done) -> Result<(), SuiteError> {
-        let [a, b, c] = self.lab.subnet;
+        let all = self.known()?;
         programs(done)?;
         let with_points = cargo("build").args(WITH_POINTS);
         done.command("the program with failpoints", &with_points)?;
         done.part("lab", || Ok(lab::up(&self.lab).map(drop)?))?;
+        if !self.parts.is_empty() {
+            return self.on_this_lab(done, &self.parts);
+        }
         done.part("tests of the lab's stand-ins", || {
             print(lab::selftest(&self.lab)?);
             Ok(())
         })?;
-        for target in targets::of(PACKAGE, FEATURE)? {
-            let test = Program::new("env")
-                .args([format!("REGMIG_LAB={}", self.lab.name)])
-                .args([format!("REGMIG_LAB_SUBNET={a}.{b}.{c}")])
-                .args(cargo("test").words())
-                // The whole workspace, so that its dependencies have the same features as before.
-                .args(["--workspace", "--no-fail-fast"])
-                .args(["--features".to_owned(), format!("{PACKAGE}/{FEATURE}")])
-                .args(["--test", &target, "--", "--test-threads=1"]);
-            done.command(&format!("tests on the lab: {target}"), &test)?;
+        let (beside, here): (Vec<String>, Vec<String>) =
+            (all.into_iter()).partition(|part| BESIDE.contains(&part.as_str()));
+        // What the tests are made of is built before two of them want it.
+        done.command("tests on the lab", &tests_of(&here).args(["--no-run"]))?;
+        let second = beside::second(&self.lab);
+        let beside: Vec<&str> = beside.iter().map(String::as_str).collect();
+        let command = beside::command(&beside, &second);
+        let log = beside::log(&self.lab);
+        say(format_args!("Beside what follows: {}", command.line()));
+        let (result, (stage, other)) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| beside::run(&command, &log));
+            let result = self.on_this_lab(done, &here);
+            let other = other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (result, other)
+        });
+        done.stages.push(stage);
+        result.and(other)?;
+        Ok(lab::down(&second)?)
+    }
+
+    /// Every part by name, in order.
+    ///
+    /// Names that are wanted and not among them are refused.
+    fn known(&self) -> Result<Vec<String>, SuiteError> {
+        let mut all = targets::of(PACKAGE, FEATURE)?;
+        all.extend([MATRIX.to_owned(), DEMO.to_owned()]);
+        match self.parts.iter().find(|part| !all.contains(part)) {
+            Some(unknown) => Err(SuiteError::NoSuchPart {
+                found: unknown.clone(),
+                expected: all.join(", "),
+            }),
+            None => Ok(all),
         }
-        done.part("crash matrix, quick", || self.matrix())?;
-        done.part("demo", || self.demo())
+    }
+
+    fn on_this_lab(&self, done: &mut Done, parts: &[String]) -> Result<(), SuiteError> {
+        let [a, b, c] = self.lab.subnet;
+        for part in parts {
+            match part.as_str() {
+                MATRIX => done.part("crash matrix, quick", || self.matrix())?,
+                DEMO => done.part("demo", || self.demo())?,
+                target => {
+                    let test = Program::new("env")
+                        .args([format!("REGMIG_LAB={}", self.lab.name)])
+                        .args([format!("REGMIG_LAB_SUBNET={a}.{b}.{c}")])
+                        .args(tests_of(&[target.to_owned()]).words())
+                        .args(["--", "--test-threads=1"]);
+                    done.command(&format!("tests on the lab: {target}"), &test)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A spread of the crash matrix.
@@ -146,6 +201,16 @@ impl Suite {
         print(report.tables().trim_end());
         Ok(Report::read(&path)?.verdict()?)
     }
+}
+
+/// Test targets of the package that need a lab; for the whole workspace, so that its dependencies have the same features as
+/// elsewhere.
+fn tests_of(parts: &[String]) -> Program {
+    let targets = parts.iter().filter(|part| *part != MATRIX && *part != DEMO);
+    cargo("test")
+        .args(["--workspace", "--no-fail-fast"])
+        .args(["--features".to_owned(), format!("{PACKAGE}/{FEATURE}")])
+        .args(targets.flat_map(|target| ["--test", target]))
 }
 
 /// What needs nothing but this workspace and programs from Debian.
