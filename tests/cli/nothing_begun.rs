@@ -34,6 +34,31 @@ exit 0
 "#);
 }
 
+/// With strategy `live` nobody rests where clients wait; that is said before anything is opened.
+#[test]
+fn a_live_migration_cannot_end_in_its_cutover() {
+    let folder = Folder::configured();
+    let config = std::fs::read_to_string(folder.path().join("regmig.toml")).unwrap();
+    folder.write(
+        "regmig.toml",
+        &config.replace("strategy = \"copy\"", "strategy = \"live\""),
+    );
+    let before = folder.names();
+    assert_snapshot!(folder.regmig(["run", "--until", "synced", "--yes"]).text(), @r#"
+exit 3
+--- stderr
+error: found `synced` as the state to end at, expected one in which a migration can rest; with strategy `live` clients would wait there, until timers take the way out
+  hint: type `regmig run --until warm` or `regmig run --until proxy`
+"#);
+    assert_snapshot!(folder.regmig(["rollback", "--to", "cold", "--yes"]).text(), @r#"
+exit 3
+--- stderr
+error: found `cold` as the state to end at, expected one in which a migration can rest; with strategy `live` clients would wait there, until timers take the way out
+  hint: type `regmig rollback --to warm` or `regmig rollback --to proxy`
+"#);
+    assert_eq!(folder.names(), before);
+}
+
 #[test]
 fn there_is_nothing_to_resume_roll_back_or_verify() {
     let folder = Folder::configured();

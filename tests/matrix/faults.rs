@@ -248,7 +248,9 @@ fn resting() -> impl Iterator<Item = State> {
 pub(super) fn all(matrix: &mut Matrix, selection: &Selection) -> Tried<()> {
     if selection.is_spread() {
         let faults = FAULTS.iter().flat_map(|fault| {
-            let of_it = QUICK.iter().filter(|(name, _)| *name == fault.name);
+            let of_it = QUICK
+                .iter()
+                .filter(|(name, state)| *name == fault.name && matrix.rests(*state));
             of_it.map(move |(_, state)| (fault, *state))
         });
         return rolled_back(matrix, faults.collect());
@@ -257,12 +259,14 @@ pub(super) fn all(matrix: &mut Matrix, selection: &Selection) -> Tried<()> {
         let wanted = |then: &str| -> Vec<State> {
             let states =
                 resting().filter(|state| fault.states.is_empty() || fault.states.contains(state));
+            let states = states.filter(|state| matrix.rests(*state));
             states
                 .filter(|state| selection.wants(&name(fault, *state, then)))
                 .collect()
         };
-        resumed(matrix, fault, &wanted("resume"))?;
-        let back = wanted("rollback").into_iter().map(|state| (fault, state));
+        let (on, back) = (wanted("resume"), wanted("rollback"));
+        resumed(matrix, fault, &on)?;
+        let back = back.into_iter().map(|state| (fault, state));
         rolled_back(matrix, back.collect())?;
     }
     Ok(())

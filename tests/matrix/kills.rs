@@ -219,6 +219,9 @@ pub(super) fn back(matrix: &mut Matrix, selection: &Selection) -> Tried<()> {
         &EDGES[..]
     };
     for (from, to) in edges {
+        if !matrix.rests(from.parse()?) {
+            continue;
+        }
         let kind = format!("back:{from}>{to}:");
         if selection.wants_some_of(&kind) {
             // A stage that something was left on is not used again.

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use regmig_core::machine::Machine as Side;
 use regmig_core::state::State;
+use regmig_procedure::procedure;
+use regmig_procedure::spec::Strategy;
 use serde_json::json;
 use xtask::lab::Machine;
 
@@ -142,6 +144,16 @@ pub fn run(selection: &Selection, path: Option<PathBuf>, plants: &[Plant]) -> Tr
 }
 
 impl Matrix {
+    /// Whether a migration can rest in a state.
+    fn rests(&self, state: State) -> bool {
+        let strategy = if self.live {
+            Strategy::Live
+        } else {
+            Strategy::Copy
+        };
+        procedure::rests(strategy, state)
+    }
+
     /// Has a part of the matrix that cannot go on count as a failure, and nothing more.
     fn guarded<T: Default>(
         &mut self,

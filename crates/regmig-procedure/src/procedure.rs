@@ -156,6 +156,11 @@ pub fn procedure(strategy: Strategy) -> &'static Procedure<Spec> {
     }
 }
 
+/// Whether a migration can rest in a state: in the critical section of a `live` one clients wait, and timers end it.
+pub fn rests(strategy: Strategy, state: State) -> bool {
+    strategy == Strategy::Copy || !matches!(state, State::Cold | State::Synced)
+}
+
 /// Goes forward. A `live` cutover that fails is not left half done: dest serves if it was promoted after all, and else source
 /// does, and the migration rests at `warm`.
 ///

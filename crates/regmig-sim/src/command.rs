@@ -96,7 +96,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
         } => {
             let begun = Instant::now();
             let mut found = Found::default();
-            for strategy in [Strategy::Copy, Strategy::Live] {
+            for (name, strategy) in [("copy", Strategy::Copy), ("live", Strategy::Live)] {
                 let scenes = Scene::ALL.into_iter();
                 let scope = Scope {
                     scenes: scenes
@@ -117,7 +117,17 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                     first: 0,
                     beside: None,
                 };
-                found.add(explore(&planted::true_one(strategy), &scope));
+                let of_it = explore(&planted::true_one(strategy), &scope);
+                // It takes minutes: whoever waits sees how far it is.
+                writeln!(
+                    out,
+                    "strategy {name}: {} schedules, {} violations, after {:.0} s",
+                    of_it.schedules,
+                    of_it.violations.len(),
+                    begun.elapsed().as_secs_f64()
+                )?;
+                out.flush()?;
+                found.add(of_it);
             }
             tell(out, &found)?;
             let mut caught = 0;

@@ -10,6 +10,7 @@ use regmig_core::engine::{EngineError, Outcome, way_back};
 use regmig_core::journal::{Begun, FORMAT, Failure};
 use regmig_core::state::State;
 use regmig_core::step::Cx;
+use regmig_procedure::procedure::rests;
 use regmig_procedure::spec::Spec;
 use regmig_procedure::steps::outage;
 use serde_json::Value;
@@ -177,10 +178,11 @@ impl Runner<'_> {
 
     /// Whether a rollback to a state is possible now.
     fn offers(&self, to: State) -> bool {
-        self.fold().is_ok_and(|cursor| {
-            way_back(&self.made.procedure, &cursor, to, |_| Ok(()))
-                .is_ok_and(|way| !way.legs.is_empty())
-        })
+        rests(self.made.spec.strategy, to)
+            && self.fold().is_ok_and(|cursor| {
+                way_back(&self.made.procedure, &cursor, to, |_| Ok(()))
+                    .is_ok_and(|way| !way.legs.is_empty())
+            })
     }
 
     /// The nearest state in which clients are served and to which a rollback is possible now.

@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use regmig_core::state::State;
-use regmig_procedure::spec::Strategy;
+use regmig_procedure::procedure::rests;
 
 use self::chance::Chance;
 use self::faulty::{pairs, section_pairs, singles};
@@ -134,17 +134,12 @@ fn plain(scene: Scene, goals: Vec<Goal>) -> Schedule {
 /// States from which a rollback to `start` is explored whatever dest was like, and with pairs of faults.
 const FROM: [State; 4] = [State::Launched, State::Synced, State::Proxy, State::Drained];
 
-/// Whether a migration can rest in a state: timers end the critical section of a live one.
-fn rests(made: &Made, state: State) -> bool {
-    made.spec.strategy == Strategy::Copy || !matches!(state, State::Cold | State::Synced)
-}
-
 fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
     let mut bases = Vec::new();
     let states: Vec<State> = State::ALL
         .into_iter()
         .filter(|state| (State::Launched..=scope.until).contains(state))
-        .filter(|state| rests(made, *state))
+        .filter(|state| rests(made.spec.strategy, *state))
         .collect();
     let wanted = |schedule: &Schedule| schedule.to_string().contains(&scope.only);
     for scene in &scope.scenes {
@@ -177,7 +172,9 @@ fn bases(made: &Made, scope: &Scope, found: &mut Found) -> Vec<Base> {
                 // How dest was found matters only where it is left as it was.
                 everywhere || (*to == State::Start && FROM.contains(from))
             };
-            let to = State::ALL.into_iter().filter(|to| rests(made, *to));
+            let to = State::ALL
+                .into_iter()
+                .filter(|to| rests(made.spec.strategy, *to));
             for to in to.filter(|to| to < from && asked(to)) {
                 let mut goals = vec![Goal::To(*from), Goal::Back(to)];
                 // And again forward, where everything was undone.

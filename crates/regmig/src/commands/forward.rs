@@ -14,18 +14,25 @@ use regmig_procedure::procedure::{self, ProcedureStep};
 use regmig_procedure::steps::outage;
 
 use crate::cli::{Cli, Forward};
-use crate::commands::status;
+use crate::commands::{must_rest, status};
 use crate::exit_code::Code;
 use crate::problem::Problem;
 use crate::render::by_hand::by_hand;
 use crate::render::failure::Told;
 use crate::render::{self, span};
-use crate::session::Session;
+use crate::session::{Configured, Session};
 
 /// Steps that are listed as not done, at most.
 const SHOWN: usize = 4;
 
 pub(super) async fn run(cli: &Cli, forward: &Forward, resume: bool) -> Result<Code, Problem> {
+    let name = if resume { "resume" } else { "run" };
+    let until = ["warm", "proxy"].map(|state| format!("{name} --until {state}"));
+    must_rest(
+        &Configured::load(cli)?,
+        forward.until,
+        until.each_ref().map(String::as_str),
+    )?;
     let mut session = if resume {
         Session::open_begun(cli, forward.yes, "resume")?
     } else {

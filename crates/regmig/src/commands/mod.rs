@@ -10,9 +10,13 @@ mod rollback;
 mod status;
 mod verify;
 
+use regmig_core::state::State;
+use regmig_procedure::procedure;
+
 use crate::cli::{Cli, Command};
 use crate::exit_code::Code;
 use crate::problem::Problem;
+use crate::session::Configured;
 
 /// Runs what was typed.
 pub(crate) async fn run(cli: Cli) -> Result<Code, Problem> {
@@ -27,4 +31,16 @@ pub(crate) async fn run(cli: Cli) -> Result<Code, Problem> {
         Command::Verify => verify::run(&cli).await,
         Command::Journal { json } => journal::run(&cli, *json),
     }
+}
+
+/// Refuses a state in which a migration cannot rest; `otherwise` are commands that lead to where it can.
+fn must_rest(configured: &Configured, state: State, otherwise: [&str; 2]) -> Result<(), Problem> {
+    if procedure::rests(configured.spec.strategy, state) {
+        return Ok(());
+    }
+    let [one, other] = otherwise.map(|words| configured.command(words));
+    Err(Problem::refused(format!(
+        "error: found `{state}` as the state to end at, expected one in which a migration can rest; with strategy `live` clients \
+         would wait there, until timers take the way out\n  hint: type `{one}` or `{other}`"
+    )))
 }

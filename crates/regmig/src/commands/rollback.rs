@@ -12,13 +12,15 @@ use regmig_procedure::spec::Spec;
 
 use crate::cli::Cli;
 use crate::commands::cost::Cost;
-use crate::commands::forward;
+use crate::commands::{forward, must_rest};
 use crate::exit_code::Code;
 use crate::problem::Problem;
 use crate::render;
-use crate::session::Session;
+use crate::session::{Configured, Session};
 
 pub(super) async fn run(cli: &Cli, to: State, plan: bool, yes: bool) -> Result<Code, Problem> {
+    let ways = ["rollback --to warm", "rollback --to proxy"];
+    must_rest(&Configured::load(cli)?, to, ways)?;
     let mut session = Session::open_begun(cli, yes, "roll back")?;
     let from = session
         .cursor

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use regmig_core::port::PortError;
 use regmig_procedure::steps::live;
-
 use regmig_ssh::Command;
 
 use super::site::Site;
