@@ -12,6 +12,7 @@ use crate::demo::Stage;
 use crate::lab::LabConfig;
 use crate::program::Program;
 use crate::say::{print, say};
+use crate::workspace;
 
 /// How long all of it may take; a test that hangs has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -24,7 +25,8 @@ pub(super) fn second(lab: &LabConfig) -> LabConfig {
 
 /// The command that runs some parts on a lab.
 pub(super) fn command(parts: &[&str], lab: &LabConfig) -> Program {
-    let here = std::env::current_exe().map_or(OsString::from("xtask"), Into::into);
+    // By name: this process's own file may have been built anew meanwhile.
+    let here = workspace::program("xtask").map_or(OsString::from("xtask"), Into::into);
     let [a, b, c] = lab.subnet;
     let named = parts.iter().flat_map(|part| ["--part", part]);
     // All that it says in one file, in order.
