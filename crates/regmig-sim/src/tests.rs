@@ -71,7 +71,7 @@ fn a_reload_waits_for_who_asked_at_the_same_instant() {
 /// dest's services are not started while source's clients have to wait, and are once they have not.
 #[test]
 fn a_live_migration_waits_for_a_busy_source() {
-    // The first effect of `warm/redis`; the step that waits gives up after 60 s, and the operator resumes.
+    // From an effect of `linked/authorize` on; the step that waits gives up after 60 s, and the operator resumes.
     let schedule: Schedule = "live-fresh/to:warm/resume/E18:busy-100000".parse().unwrap();
     let run = run(&planted::true_one(Strategy::Live), &schedule, true);
     assert_eq!(run.violations, Vec::<String>::new());

@@ -210,7 +210,7 @@ fn regmig(
         while !run.is_finished() {
             std::thread::sleep(BETWEEN_LOOKS);
             let begun = Instant::now();
-            if status.clone().succeeds() {
+            if status.succeeds() {
                 looks.push(millis(begun.elapsed()));
             }
         }
