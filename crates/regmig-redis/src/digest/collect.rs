@@ -1,5 +1,7 @@
 //! Walks a server and collects the items of one slice.
 
+use std::time::{Duration, Instant};
+
 use redis::Cmd;
 use regmig_core::port::PortError;
 
@@ -9,6 +11,12 @@ use crate::digest::script::{Script, Slice};
 use crate::digest::{DigestOptions, DigestProgress, pieces};
 use crate::fault::Fault;
 use crate::reader::Reader;
+
+/// A server is left alone for no longer than this at a time.
+const LONGEST_REST: Duration = Duration::from_millis(20);
+
+/// How many names one call asks for.
+const NAMES: u32 = 1000;
 
 /// Keys by name, as Redis has them.
 pub(crate) type Keys = Vec<Vec<u8>>;
@@ -21,6 +29,7 @@ pub(crate) struct Collector {
     databases: Vec<u32>,
     keys: u64,
     batch: u32,
+    gentle: bool,
     progress: DigestProgress,
 }
 
@@ -36,6 +45,7 @@ impl Collector {
             databases: info.keyspace.keys().copied().collect(),
             keys: info.keys(),
             batch: options.batch,
+            gentle: options.gentle,
             progress: DigestProgress {
                 done: 0,
                 total: info.keys(),
@@ -96,7 +106,7 @@ impl Collector {
         Ok(items)
     }
 
-    /// The items of keys by name, in no order; absent keys have none.
+    /// The items of keys by name, sorted; absent keys have none.
     pub(crate) async fn named(
         &mut self,
         database: u32,
@@ -105,15 +115,41 @@ impl Collector {
         self.reader.select(database);
         let mut items = Vec::new();
         self.read_later(database, keys, &mut items).await?;
+        items.sort_unstable();
         Ok(items)
     }
 
-    /// One question to the server that is being read.
+    /// The names of some keys, and the cursor of the next ones; 0 after the last.
+    pub(crate) async fn names(
+        &mut self,
+        database: u32,
+        cursor: u64,
+    ) -> Result<(u64, Keys), PortError> {
+        self.reader.select(database);
+        let mut call = redis::cmd("SCAN");
+        call.arg(cursor).arg("COUNT").arg(NAMES);
+        self.put(&call, "SCAN").await
+    }
+
+    /// One call of the script on the server that is being read.
     pub(crate) async fn ask<T: redis::FromRedisValue>(
         &mut self,
         call: &Cmd,
     ) -> Result<T, PortError> {
-        self.reader.ask(call, self.script.what()).await
+        self.put(call, self.script.what()).await
+    }
+
+    async fn put<T: redis::FromRedisValue>(
+        &mut self,
+        call: &Cmd,
+        what: &str,
+    ) -> Result<T, PortError> {
+        let asked = Instant::now();
+        let answer = self.reader.ask(call, what).await?;
+        if self.gentle {
+            tokio::time::sleep(asked.elapsed().min(LONGEST_REST)).await;
+        }
+        Ok(answer)
     }
 
     pub(crate) fn script(&self) -> &Script {
@@ -122,10 +158,6 @@ impl Collector {
 
     pub(crate) fn databases(&self) -> &[u32] {
         &self.databases
-    }
-
-    pub(crate) fn select(&mut self, database: u32) {
-        self.reader.select(database);
     }
 
     pub(crate) fn refused(&self, fault: Fault) -> PortError {

@@ -1,7 +1,7 @@
 //! Names the keys in which two data sets differ.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regmig_core::port::PortError;
 
@@ -10,8 +10,11 @@ use crate::digest::collect::Collector;
 use crate::digest::item::{Item, Kind, Mark};
 use crate::digest::{DigestOptions, DigestProgress, Expiry};
 
-/// How many names the server looks at in one call.
-const BATCH: u32 = 2000;
+/// How many keys by name are asked for in one call.
+const BATCH: usize = 500;
+
+/// A key's database and its name, as Redis has it.
+type Place = (u32, Vec<u8>);
 
 /// Where two data sets differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +113,7 @@ pub async fn diff(
 
 /// Looks again, now, at keys in which two servers differed, and returns those in which they still do.
 ///
-/// Each key is asked for on both at the same time. On a primary and its replica, what merely lagged is equal a moment later;
+/// Each key is asked for on both at about the same time. On a primary and its replica, what merely lagged is equal a moment later;
 /// a key that changes all the time may differ at each look.
 ///
 /// # Errors
@@ -122,20 +125,44 @@ pub async fn diff_again(
     options: &DigestOptions,
     differed: &[KeyDifference],
 ) -> Result<Vec<KeyDifference>, PortError> {
+    let places = differed.iter().map(|one| (one.database, one.name.clone()));
+    let marks = differing(a, b, options, places).await?;
+    Ok(differed
+        .iter()
+        .filter(|one| marks.contains(&Mark::of(one.database, &one.name)))
+        .cloned()
+        .collect())
+}
+
+/// Those of some keys in which two servers differ now, by their marks.
+async fn differing(
+    a: &Redis,
+    b: &Redis,
+    options: &DigestOptions,
+    places: impl Iterator<Item = Place>,
+) -> Result<BTreeSet<Mark>, PortError> {
+    let mut names: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
+    for (database, name) in places {
+        names.entry(database).or_default().push(name);
+    }
+    let mut marks = BTreeSet::new();
+    if names.is_empty() {
+        return Ok(marks);
+    }
     let (mut left, mut right) =
         futures::try_join!(Collector::start(a, options), Collector::start(b, options))?;
-    let mut still = Vec::new();
-    for one in differed {
-        let name = || vec![one.name.clone()];
-        let (x, y) = futures::try_join!(
-            left.named(one.database, name()),
-            right.named(one.database, name())
-        )?;
-        if x != y {
-            still.push(one.clone());
+    for (database, names) in names {
+        for some in names.chunks(BATCH) {
+            let (of_a, of_b) = futures::try_join!(
+                left.named(database, some.to_vec()),
+                right.named(database, some.to_vec())
+            )?;
+            compare(&of_a, &of_b, |mark, _| {
+                marks.insert(mark);
+            });
         }
     }
-    Ok(still)
+    Ok(marks)
 }
 
 /// Walks two sorted lists side by side and tells of every mark that differs.
@@ -157,6 +184,7 @@ fn compare(a: &[Item], b: &[Item], mut differs: impl FnMut(Mark, Found)) {
     }
 }
 
+/// Names the keys behind marks, as far as they are still there, and tells in what each differs.
 async fn name(
     left: &mut Collector,
     right: &mut Collector,
@@ -165,55 +193,40 @@ async fn name(
     options: &DigestOptions,
     found: &BTreeMap<Mark, Found>,
 ) -> Result<Vec<KeyDifference>, PortError> {
-    let in_a: Vec<Mark> = found
-        .iter()
-        .filter(|(_, one)| one.a.is_some())
-        .map(|(m, _)| *m)
-        .collect();
-    let in_b: Vec<Mark> = found
-        .iter()
-        .filter(|(_, one)| one.a.is_none())
-        .map(|(m, _)| *m)
-        .collect();
-    let mut names = find_names(left, &in_a).await?;
-    names.extend(find_names(right, &in_b).await?);
+    let marks = |of_a: bool| {
+        let of = found.iter().filter(|(_, one)| one.a.is_some() == of_a);
+        of.map(|(mark, _)| *mark).collect()
+    };
+    let mut names = find_names(left, &marks(true)).await?;
+    names.extend(find_names(right, &marks(false)).await?);
+    let same_kind = |mark: &Mark| {
+        let one = found.get(mark);
+        one.is_some_and(|one| one.a.map(Item::kind) == one.b.map(Item::kind))
+    };
+    let both = names.iter().filter(|(mark, _)| same_kind(mark));
     let blind = DigestOptions {
         expiry: Expiry::Ignored,
         ..options.clone()
     };
-    let (mut blind_a, mut blind_b) =
-        futures::try_join!(Collector::start(a, &blind), Collector::start(b, &blind))?;
+    let by_value = differing(a, b, &blind, both.map(|(_, place)| place.clone())).await?;
     let mut named = Vec::new();
-    for (mark, (database, key)) in names {
-        let difference = match found.get(&mark) {
-            None => continue,
-            Some(Found {
-                a: Some(_),
-                b: None,
-            }) => Difference::OnlyInA,
-            Some(Found { a: None, .. }) => Difference::OnlyInB,
-            Some(Found {
-                a: Some(x),
-                b: Some(y),
-            }) if x.kind() != y.kind() => Difference::Type {
+    for (mark, (database, name)) in names {
+        let Some(Found { a, b }) = found.get(&mark) else {
+            continue;
+        };
+        let difference = match (a, b) {
+            (_, None) => Difference::OnlyInA,
+            (None, _) => Difference::OnlyInB,
+            (Some(x), Some(y)) if x.kind() != y.kind() => Difference::Type {
                 a: x.kind().name().to_owned(),
                 b: y.kind().name().to_owned(),
             },
-            Some(_) => {
-                let (x, y) = futures::try_join!(
-                    blind_a.named(database, vec![key.clone()]),
-                    blind_b.named(database, vec![key.clone()])
-                )?;
-                if x == y {
-                    Difference::Expiry
-                } else {
-                    Difference::Value
-                }
-            }
+            _ if by_value.contains(&mark) => Difference::Value,
+            _ => Difference::Expiry,
         };
         named.push(KeyDifference {
             database,
-            name: key,
+            name,
             difference,
         });
     }
@@ -224,21 +237,19 @@ async fn name(
 /// Walks a server until the names behind all these marks are found.
 async fn find_names(
     collector: &mut Collector,
-    marks: &[Mark],
-) -> Result<BTreeMap<Mark, (u32, Vec<u8>)>, PortError> {
+    wanted: &BTreeSet<Mark>,
+) -> Result<BTreeMap<Mark, Place>, PortError> {
     let mut names = BTreeMap::new();
-    let wanted: Vec<String> = marks.iter().map(|mark| mark.digits()).collect();
     for database in collector.databases().to_vec() {
-        collector.select(database);
         let mut cursor = 0;
         while names.len() < wanted.len() {
-            let call = collector.script().names(database, cursor, BATCH, &wanted);
-            let (next, pairs): (u64, Vec<(String, Vec<u8>)>) = collector.ask(&call).await?;
-            names.extend(
-                pairs
-                    .into_iter()
-                    .filter_map(|(mark, key)| Some((Mark::read(&mark)?, (database, key)))),
-            );
+            let (next, keys) = collector.names(database, cursor).await?;
+            for key in keys {
+                let mark = Mark::of(database, &key);
+                if wanted.contains(&mark) {
+                    names.insert(mark, (database, key));
+                }
+            }
             if next == 0 {
                 break;
             }
@@ -261,7 +272,7 @@ mod tests {
         compare(a, b, |mark, found| {
             let sides = [found.a.map(|_| 'a'), found.b.map(|_| 'b')];
             let sides: String = sides.into_iter().flatten().collect();
-            marks.push(format!("{}{sides}", mark.digits().trim_start_matches('0')));
+            marks.push(format!("{mark:?}{sides}"));
         });
         marks
     }
@@ -276,7 +287,10 @@ mod tests {
     fn every_side_is_named() {
         let a = [item(1, 1, 0), item(3, 1, 0), item(4, 1, 0), item(9, 1, 0)];
         let b = [item(2, 1, 0), item(3, 2, 0), item(4, 1, 1)];
-        assert_eq!(marks(&a, &b), ["1a", "2b", "3ab", "4ab", "9a"]);
+        assert_eq!(
+            marks(&a, &b),
+            ["Mark(1)a", "Mark(2)b", "Mark(3)ab", "Mark(4)ab", "Mark(9)a"]
+        );
     }
 
     #[test]

@@ -284,18 +284,5 @@ elseif mode == 'finish' then
   end
   if now ~= kind or size ~= sum[1] then return 'changed' end
   return item(key, key_mark(key), kind, sum_text(key, kind, sum))
-elseif mode == 'names' then
-  -- cursor, count, wanted marks: {next cursor, {mark, key, mark, key, …}}
-  local answer = call('SCAN', ARGV[first], 'COUNT', ARGV[first + 1])
-  local wanted, found = {}, {}
-  for i = first + 2, #ARGV do wanted[ARGV[i]] = true end
-  for _, key in ipairs(answer[2]) do
-    local mark = key_mark(key)
-    if wanted[mark] then
-      found[#found + 1] = mark
-      found[#found + 1] = key
-    end
-  end
-  return { answer[1], found }
 end
 return redis.error_reply('unknown mode')

@@ -1,5 +1,7 @@
 //! What the script tells about one key.
 
+use sha1::{Digest as _, Sha1};
+
 /// One key: 64 bits of its name's hash, 60 bits of its record's hash, 4 bits of kind.
 ///
 /// Ordered by mark first, so that two sorted lists can be walked side by side.
@@ -82,14 +84,14 @@ impl Item {
 pub(crate) struct Mark(u64);
 
 impl Mark {
-    /// As the script reads and writes it.
-    pub(crate) fn digits(self) -> String {
-        format!("{:016x}", self.0)
-    }
-
-    /// Reads what the script writes.
-    pub(crate) fn read(digits: &str) -> Option<Self> {
-        u64::from_str_radix(digits, 16).ok().map(Self)
+    /// The mark that the script gives a key.
+    pub(crate) fn of(database: u32, key: &[u8]) -> Self {
+        let mut sum = Sha1::new();
+        sum.update(format!("{database}:"));
+        sum.update(key);
+        let sum: [u8; 20] = sum.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = sum;
+        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 }
 
@@ -100,9 +102,15 @@ mod tests {
     #[test]
     fn an_item_keeps_mark_record_and_kind_apart() {
         let item = Item::read("00ff0000000000011234567890123459").unwrap();
-        assert_eq!(item.mark().digits(), "00ff000000000001");
+        assert_eq!(item.mark(), Mark(0x00ff_0000_0000_0001));
         assert_eq!(item.kind(), Kind::Hash);
         assert!(item.expires());
+    }
+
+    #[test]
+    fn a_mark_is_the_start_of_a_sha1() {
+        // printf 0:alice:server | sha1sum
+        assert_eq!(Mark::of(0, b"alice:server"), Mark(0xcfda_ade4_a8b8_a1c2));
     }
 
     #[test]

@@ -56,16 +56,19 @@ pub struct DigestOptions {
     pub keys_in_memory: u32,
     /// How many keys the server looks at in one call.
     pub batch: u32,
+    /// Whether the server is left alone after each answer for as long as that took, and 20 ms at most: its clients come first.
+    pub gentle: bool,
 }
 
 impl Default for DigestOptions {
-    /// Everything, exactly, in at most 24 MB and 3 ms steps.
+    /// Everything, exactly, in at most 24 MB and 3 ms steps without a pause.
     fn default() -> Self {
         Self {
             excluded: Vec::new(),
             expiry: Expiry::Exact,
             keys_in_memory: 1_500_000,
             batch: 250,
+            gentle: false,
         }
     }
 }

@@ -106,13 +106,6 @@ impl Script {
         call
     }
 
-    /// A call that finds the names behind marks in one batch of `SCAN`.
-    pub(crate) fn names(&self, database: u32, cursor: u64, count: u32, marks: &[String]) -> Cmd {
-        let mut call = self.call("names", database, &Slice::WHOLE);
-        call.arg(cursor).arg(count).arg(marks);
-        call
-    }
-
     fn call(&self, mode: &str, database: u32, slice: &Slice) -> Cmd {
         let mut call = redis::cmd(self.command);
         call.arg(SCRIPT).arg(0);

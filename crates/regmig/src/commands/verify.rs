@@ -20,7 +20,7 @@ use crate::world::FIGURES;
 const NAMED: usize = 20;
 
 /// Keys that are looked at again, at most.
-const LOOKED_AT: usize = 1_000;
+const LOOKED_AT: usize = 100_000;
 
 /// How often, and after which pause each.
 const LOOKS: u32 = 5;

@@ -109,7 +109,10 @@ impl World {
         &self,
         limit: usize,
     ) -> Result<regmig_redis::Differences, PortError> {
-        let options = self.digest_options();
+        let options = regmig_redis::DigestOptions {
+            gentle: true,
+            ..self.digest_options()
+        };
         let meter = self.progress.begin("comparing keys");
         let mut seen =
             |progress: regmig_redis::DigestProgress| meter.keys(progress.done, progress.total);
