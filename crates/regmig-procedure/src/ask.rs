@@ -61,6 +61,11 @@ question!(home(machine: Machine) = Query::Home { machine } => Text(Option<String
 question!(outage() = Query::Outage => Outage(Option<Outage>));
 question!(served(since_ms: i64, own: Vec<(i64, i64)>) = Query::Served { since_ms, own } => Served(Served) *);
 
+/// Waits so many milliseconds.
+pub(crate) async fn sleep(cx: &Cx<'_>, ms: u64) -> Result<(), StepError> {
+    cx.ask(Query::Sleep { ms }).await.map(|_| ())
+}
+
 /// The certificates that the operator trusts dest by.
 pub(crate) async fn trust(cx: &Cx<'_>) -> Result<String, StepError> {
     match cx.ask(Query::Trust).await? {

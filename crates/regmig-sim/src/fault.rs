@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Unreachable(u32),
     /// The tunnel carries nothing for a while.
     TunnelLost,
+    /// What a primary sends is under way for so long, milliseconds, while its replica takes the link for up.
+    Clogged(u32),
     /// source takes its time to answer clients for so long, milliseconds.
     Busy(u32),
     /// A machine's disk is full for a while.
@@ -93,6 +95,7 @@ impl fmt::Display for Fault {
             Self::RebootAfter(machine) => write!(f, "reboot-{machine}-after"),
             Self::Unreachable(ms) => write!(f, "unreachable-{ms}"),
             Self::TunnelLost => f.write_str("tunnel"),
+            Self::Clogged(ms) => write!(f, "clogged-{ms}"),
             Self::Busy(ms) => write!(f, "busy-{ms}"),
             Self::DiskFull(machine) => write!(f, "full-{machine}"),
             Self::Late(ms) => write!(f, "late-{ms}"),
@@ -137,6 +140,7 @@ impl FromStr for Fault {
             ["reboot", name, "after"] => Self::RebootAfter(machine(name)?),
             ["unreachable", ms] => Self::Unreachable(number(ms)?),
             ["tunnel"] => Self::TunnelLost,
+            ["clogged", ms] => Self::Clogged(number(ms)?),
             ["busy", ms] => Self::Busy(number(ms)?),
             ["full", name] => Self::DiskFull(machine(name)?),
             ["late", ms] => Self::Late(number(ms)?),

@@ -84,6 +84,24 @@ fn a_live_migration_waits_for_a_busy_source() {
     );
 }
 
+/// A replica that takes its link for up, and yet has long not heard what its primary had, is not ready for a cutover.
+#[test]
+fn a_live_migration_waits_for_a_replica_that_lags() {
+    // From an effect of `warm/serve` on; the step that waits gives up after 60 s, and the operator resumes.
+    let schedule: Schedule = "live-fresh/to:proxy/resume/E37:clogged-100000"
+        .parse()
+        .unwrap();
+    let run = run(&planted::true_one(Strategy::Live), &schedule, true);
+    assert_eq!(run.violations, Vec::<String>::new());
+    let at = |words: &str| run.trace.iter().position(|line| line.contains(words));
+    let waited = at("cold/follow: dest's Redis is");
+    assert!(
+        waited.is_some() && waited < at("started cold/switch"),
+        "{:#?}",
+        run.trace
+    );
+}
+
 #[test]
 fn the_same_schedule_gives_the_same_run() {
     let schedule: Schedule = "stopped/to:proxy,back:warm/resume/E38:half-1-lost+J60:killed-after"

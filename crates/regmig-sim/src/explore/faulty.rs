@@ -25,6 +25,7 @@ pub(super) fn faults(done: &Done) -> Vec<Fault> {
         Fault::Unreachable(3_000),
         Fault::Unreachable(20_000),
         Fault::TunnelLost,
+        Fault::Clogged(20_000),
         Fault::Busy(100_000),
         Fault::Late(1_500),
         Fault::Late(4_000),

@@ -197,6 +197,10 @@ impl Inner {
                 self.state.tunnel_down_until = self.state.now + TROUBLE_MS;
                 Some(self.carried_out(effect))
             }
+            Fault::Clogged(ms) => {
+                self.state.clogged_until = self.state.now + i64::from(ms);
+                Some(self.carried_out(effect))
+            }
             Fault::Busy(ms) => {
                 self.state.busy_until = self.state.now + i64::from(ms);
                 Some(self.carried_out(effect))

@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) late: Vec<Late>,
     /// Timers that are armed.
     pub(crate) timers: Vec<Timer>,
+    /// Until when nothing that a primary sends arrives.
+    pub(crate) clogged_until: i64,
     /// Until when source takes its time to answer.
     pub(crate) busy_until: i64,
     /// Until when regmig reaches nobody.
@@ -84,6 +86,7 @@ impl State {
             outage: None,
             late: Vec::new(),
             timers: Vec::new(),
+            clogged_until: 0,
             busy_until: 0,
             cut_until: 0,
             tunnel_down_until: 0,
@@ -134,11 +137,13 @@ impl State {
         let now = self.now;
         self.source.tick(now);
         self.dest.tick(now);
-        let [to_source, to_dest] = Machine::BOTH.map(|machine| self.hears(machine));
-        let primary = self.dest.redis.as_ref().filter(|_| to_source);
-        self.source.replicate(primary, now);
-        let primary = self.source.redis.as_ref().filter(|_| to_dest);
-        self.dest.replicate(primary, now);
+        if self.clogged_until <= now {
+            let [to_source, to_dest] = Machine::BOTH.map(|machine| self.hears(machine));
+            let primary = self.dest.redis.as_ref().filter(|_| to_source);
+            self.source.replicate(primary, now);
+            let primary = self.source.redis.as_ref().filter(|_| to_dest);
+            self.dest.replicate(primary, now);
+        }
         self.timers_act();
         self.registers_work();
         self.land(|late| late.due_ms <= now);

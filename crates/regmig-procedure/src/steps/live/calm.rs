@@ -1,6 +1,5 @@
 //! source's clients come first: dest goes on only once they are answered as quickly as before the copying.
 
-use regmig_core::effect::Query;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, StepError, Undo};
@@ -26,7 +25,7 @@ pub(crate) async fn answer_ms(cx: &Cx<'_>, user: &str) -> Result<i64, StepError>
         let begun = ask::now(cx).await?;
         ask::https(cx, Machine::Source, format!("/{user}/server")).await?;
         all += ask::now(cx).await?.saturating_sub(begun);
-        cx.ask(Query::Sleep { ms: BETWEEN_MS }).await?;
+        ask::sleep(cx, BETWEEN_MS).await?;
     }
     Ok(all / REQUESTS)
 }

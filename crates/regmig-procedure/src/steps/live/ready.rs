@@ -120,7 +120,29 @@ async fn follows(cx: &Cx<'_>) -> Result<Probe, StepError> {
     if !dest.link_up || dest.loading {
         return Ok(Probe::absent("the replication link is not up yet"));
     }
-    Ok(Probe::holds())
+    caught_up(cx).await
+}
+
+/// How often, and after which pause each, dest's Redis is looked at for what source's had a moment ago: a second in all.
+const LOOKS: u32 = 20;
+const BETWEEN_MS: u64 = 50;
+
+/// dest's Redis soon has what source's has now. That its link is up does not say so: what source sent may be held up in the
+/// tunnel for minutes, and source may have given this replica up meanwhile.
+async fn caught_up(cx: &Cx<'_>) -> Result<Probe, StepError> {
+    let wanted = ask::redis(cx, Machine::Source).await?.offset;
+    let mut reached = 0;
+    for _ in 0..LOOKS {
+        reached = ask::redis(cx, Machine::Dest).await?.offset;
+        if reached >= wanted {
+            return Ok(Probe::holds());
+        }
+        ask::sleep(cx, BETWEEN_MS).await?;
+    }
+    let behind = wanted.saturating_sub(reached);
+    Ok(Probe::Absent(format!(
+        "dest's Redis is {behind} bytes behind what source's sent a second ago"
+    )))
 }
 
 /// dest's services but nginx.
