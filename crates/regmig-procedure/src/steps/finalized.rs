@@ -7,11 +7,11 @@
 use regmig_core::effect::{Effect, Expect};
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
-use regmig_core::step::{Probe, Undo};
+use regmig_core::step::{Probe, StepError, Undo};
 
 use super::{are_down, edit_refused, marker, nothing, until_healthy, warm};
-use crate::ask;
-use crate::edit::{authorized_keys, compose};
+use crate::ask::{self, Cx};
+use crate::edit::{Edit, authorized_keys, compose};
 use crate::procedure::ProcedureStep;
 use crate::steps::{launched, linked, preflight, synced};
 
@@ -54,65 +54,42 @@ pub(crate) const RETIRE: ProcedureStep = ProcedureStep {
     stays: false,
 };
 
+/// Redis itself is left alone: Docker takes a port from a container by making it anew, and that is an outage.
 pub(crate) const UNPUBLISH: ProcedureStep = ProcedureStep {
     id: "finalized/unpublish-redis",
     enters: State::Finalized,
-    title: "take dest's Redis off loopback again",
+    title: "take Redis's port out of dest's compose file",
     probe: |cx| {
         Box::pin(async move {
-            let machine = Machine::Dest;
-            let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
-            let file = ask::required_file(cx, machine, path.clone()).await?;
-            let edit = compose::unpublish(&file.content, &marker(cx, "")?)
-                .map_err(|error| edit_refused(&error.in_file(&path)))?;
-            if edit.changed {
+            if unpublished(cx).await?.1.changed {
                 return Ok(Probe::absent("the compose file still publishes Redis"));
             }
-            let services = ask::services(cx, machine).await?;
-            let published = cx.spec.redis.published.to_string();
-            // Where it was published before the migration, it stays so.
-            let ours = cx
-                .past
-                .step("launched/publish-redis")
-                .is_some_and(|step| step.before.is_some());
-            if let Some(redis) = services.get(&cx.spec.stack.redis)
-                && ours
-                && redis.ports.iter().any(|port| port.starts_with(&published))
-            {
-                return Ok(Probe::absent("dest's Redis is still published"));
-            }
+            let services = ask::services(cx, Machine::Dest).await?;
             if let Err(missing) = super::are_up(&services, &cx.spec.stack.all()) {
                 return Ok(Probe::Absent(missing));
             }
             let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-            Ok(super::holds_if(synced::answers(cx, machine, &known).await))
+            Ok(super::holds_if(
+                synced::answers(cx, Machine::Dest, &known).await,
+            ))
         })
     },
     before: nothing,
     plan: |cx| {
         Box::pin(async move {
-            let machine = Machine::Dest;
-            let path = cx.spec.path(machine, &cx.spec.stack.compose_file);
-            let file = ask::required_file(cx, machine, path.clone()).await?;
-            let edit = compose::unpublish(&file.content, &marker(cx, "")?)
-                .map_err(|error| edit_refused(&error.in_file(&path)))?;
-            let mut effects = Vec::new();
-            if edit.changed {
-                let expect = Expect::Content(file.content);
-                effects.push(Effect::WriteFile {
-                    machine,
-                    path,
-                    content: edit.after,
-                    mode: 0o644,
-                    expect,
-                });
-            }
-            effects.push(Effect::Recreate {
-                machine,
-                services: vec![cx.spec.stack.redis.clone()],
-                start: true,
-            });
-            Ok(effects)
+            let (found, edit) = unpublished(cx).await?;
+            let write = Effect::WriteFile {
+                machine: Machine::Dest,
+                path: cx.spec.path(Machine::Dest, &cx.spec.stack.compose_file),
+                content: edit.after,
+                mode: 0o644,
+                expect: Expect::Content(found),
+            };
+            Ok(if edit.changed {
+                vec![write]
+            } else {
+                Vec::new()
+            })
         })
     },
     undo: Undo::Never(FINAL),
@@ -120,6 +97,15 @@ pub(crate) const UNPUBLISH: ProcedureStep = ProcedureStep {
     waits: false,
     stays: false,
 };
+
+/// dest's compose file, and the same without what regmig has put there.
+async fn unpublished(cx: &Cx<'_>) -> Result<(String, Edit), StepError> {
+    let path = cx.spec.path(Machine::Dest, &cx.spec.stack.compose_file);
+    let file = ask::required_file(cx, Machine::Dest, path.clone()).await?;
+    let edit = compose::unpublish(&file.content, &marker(cx, "")?)
+        .map_err(|error| edit_refused(&error.in_file(&path)))?;
+    Ok((file.content, edit))
+}
 
 pub(crate) const KEYS: ProcedureStep = ProcedureStep {
     id: "finalized/keys",
