@@ -11,6 +11,9 @@ use regmig_ssh::FileWrite;
 use super::World;
 use super::site::Site;
 
+/// How often Docker is asked whether a container has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 impl Act for World {
     fn act<'a>(&'a self, effect: &'a Effect) -> Fut<'a, Result<Answer, PortError>> {
         Box::pin(async move {
@@ -289,15 +292,28 @@ impl Site {
         if !container.runs() {
             return Ok(());
         }
-        self.redis
-            .shutdown_save(Duration::from_secs(self.spec.limits.bulk_s))
-            .await?;
+        let limit = Duration::from_secs(self.spec.limits.bulk_s);
+        // Whoever dials a container that has just gone is not told so for seconds: Docker knows sooner.
+        tokio::select! {
+            ended = self.redis.shutdown_save(limit) => { ended?; }
+            () = self.seen_down(&self.spec.stack.redis) => {}
+        }
         self.docker
             .stop(
                 &container.name,
                 Duration::from_secs(self.spec.limits.stop_s),
             )
             .await
+    }
+
+    /// Returns when Docker says that a service's container does not run.
+    async fn seen_down(&self, service: &str) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if matches!(self.container(service).await, Ok(container) if !container.runs()) {
+                return;
+            }
+        }
     }
 
     async fn make_key(&self, path: &str, kind: &str, comment: &str) -> Result<(), PortError> {
