@@ -1,7 +1,8 @@
 //! A network that is slow: packets between the machines, and of their SSH to the operator, are held back for a while.
 //!
-//! Clients reach the machines as fast as ever. Packets go through netfilter queues of each machine's own network, since
-//! not every kernel has a queueing discipline for it; where nobody holds them any more, they pass.
+//! Clients reach the machines as fast as ever. Packets go through netfilter queues of the network of the machine to which they
+//! come, since not every kernel has a queueing discipline for it; where nobody holds them any more, they pass. Held by the machine
+//! that sends them, they would count as not sent, and TCP keeps no more than a millisecond's worth of those.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,7 +14,7 @@ use nfq::{Queue, Verdict};
 use super::{Endpoint, Lab};
 use crate::program::{Program, ProgramError};
 
-/// The queue of packets to the other machine, and of those to the operator.
+/// The queue of packets from the other machine, and of those from the operator.
 const QUEUES: [u16; 2] = [7, 8];
 
 /// How many packets a queue may hold: seconds of a fast transfer.
@@ -76,7 +77,7 @@ impl Delay {
             let pid = Program::new("docker")
                 .args(["inspect", "--format", "{{.State.Pid}}", &machine.container])
                 .text()?;
-            // Each direction between machines takes half; the operator's side holds nothing back.
+            // Each direction between machines takes half; what goes to the operator is not held back.
             let queues = [
                 format!("{}:{}", QUEUES[0], round_trip_ms / 2),
                 format!("{}:{round_trip_ms}", QUEUES[1]),
@@ -104,12 +105,12 @@ impl Drop for Delay {
     }
 }
 
-/// Sends a machine's packets through its queues. Those set before go first.
+/// Sends packets for a machine through its queues. Those set before go first.
 fn rules(machine: &Endpoint, other: &Endpoint, lab: &Lab) -> Result<(), ProgramError> {
     let script = format!(
-        "set -e; iptables -t mangle -F POSTROUTING; \
-         iptables -t mangle -A POSTROUTING -d {other} -j NFQUEUE --queue-num {} --queue-bypass; \
-         iptables -t mangle -A POSTROUTING -d {operator} -p tcp --sport 22 -j NFQUEUE --queue-num {} --queue-bypass",
+        "set -e; iptables -t mangle -F PREROUTING; \
+         iptables -t mangle -A PREROUTING -s {other} -j NFQUEUE --queue-num {} --queue-bypass; \
+         iptables -t mangle -A PREROUTING -s {operator} -p tcp --dport 22 -j NFQUEUE --queue-num {} --queue-bypass",
         QUEUES[0],
         QUEUES[1],
         other = other.address,
@@ -131,6 +132,10 @@ pub fn hold(queues: &[Held]) -> io::Result<()> {
         let mut queue = Queue::open()?;
         queue.bind(held.queue)?;
         queue.set_queue_max_len(held.queue, LONGEST)?;
+        // What a packet says is not looked at. Copies of a transfer's packets, cut to the network's size, would be more than the
+        // socket holds, and what it cannot hold is lost.
+        queue.set_copy_range(held.queue, 0)?;
+        queue.set_recv_gso(held.queue, true)?;
         queue.set_nonblocking(true);
         let wait = Duration::from_millis(held.ms.into());
         open.push((queue, wait, VecDeque::new()));
