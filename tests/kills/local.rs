@@ -95,7 +95,11 @@ fn an_operator_on_dest_who_is_not_root_on_source() -> Tried<()> {
     // Killed on the way there, as everywhere else.
     let ended = rig.on(
         Machine::Dest,
-        &format!("timeout --signal=KILL 4 {THERE}/run run --until replica --yes > {THERE}/killed 2>&1 || echo $?"),
+        &format!(
+            "{THERE}/run run --until replica --yes > {THERE}/killed 2>&1 & \
+             until grep -qs 'acting.*launched/launch' {THERE}/regmig.state/journal.jsonl; do kill -0 $! || exit 1; sleep 0.1; done; \
+             kill -KILL $!; wait $! || echo $?"
+        ),
     )?;
     assert_eq!(ended, "137", "it was not killed");
     regmig("resume --until replica --yes")?;
