@@ -68,19 +68,24 @@ fn a_reload_waits_for_who_asked_at_the_same_instant() {
     assert_eq!(violations, Vec::<String>::new());
 }
 
+/// A live migration by this schedule does no harm, and says that it waits before it does what comes next.
+fn waits_before(schedule: &str, waits: &str, next: &str) {
+    let schedule: Schedule = schedule.parse().unwrap();
+    let run = run(&planted::true_one(Strategy::Live), &schedule, true);
+    assert_eq!(run.violations, Vec::<String>::new());
+    let at = |words: &str| run.trace.iter().position(|line| line.contains(words));
+    let waited = at(waits);
+    assert!(waited.is_some() && waited < at(next), "{:#?}", run.trace);
+}
+
 /// dest's services are not started while source's clients have to wait, and are once they have not.
 #[test]
 fn a_live_migration_waits_for_a_busy_source() {
     // From an effect of `linked/authorize` on; the step that waits gives up after 60 s, and the operator resumes.
-    let schedule: Schedule = "live-fresh/to:warm/resume/E18:busy-100000".parse().unwrap();
-    let run = run(&planted::true_one(Strategy::Live), &schedule, true);
-    assert_eq!(run.violations, Vec::<String>::new());
-    let at = |words: &str| run.trace.iter().position(|line| line.contains(words));
-    let waited = at("warm/calm: source answers in 400 ms");
-    assert!(
-        waited.is_some() && waited < at("start register"),
-        "{:#?}",
-        run.trace
+    waits_before(
+        "live-fresh/to:warm/resume/E18:busy-100000",
+        "warm/calm: source answers in 400 ms",
+        "start register",
     );
 }
 
@@ -88,17 +93,10 @@ fn a_live_migration_waits_for_a_busy_source() {
 #[test]
 fn a_live_migration_waits_for_a_replica_that_lags() {
     // From an effect of `warm/serve` on; the step that waits gives up after 60 s, and the operator resumes.
-    let schedule: Schedule = "live-fresh/to:proxy/resume/E37:clogged-100000"
-        .parse()
-        .unwrap();
-    let run = run(&planted::true_one(Strategy::Live), &schedule, true);
-    assert_eq!(run.violations, Vec::<String>::new());
-    let at = |words: &str| run.trace.iter().position(|line| line.contains(words));
-    let waited = at("cold/follow: dest's Redis is");
-    assert!(
-        waited.is_some() && waited < at("started cold/switch"),
-        "{:#?}",
-        run.trace
+    waits_before(
+        "live-fresh/to:proxy/resume/E37:clogged-100000",
+        "cold/follow: dest's Redis is",
+        "started cold/switch",
     );
 }
 

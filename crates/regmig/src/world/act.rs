@@ -293,7 +293,7 @@ impl Site {
             return Ok(());
         }
         let limit = Duration::from_secs(self.spec.limits.bulk_s);
-        // Whoever dials a container that has just gone is not told so for seconds: Docker knows sooner.
+        // Whoever dials a container that has just gone may wait for an answer that does not come: Docker knows too.
         tokio::select! {
             ended = self.redis.shutdown_save(limit) => { ended?; }
             () = self.seen_down(&self.spec.stack.redis) => {}
