@@ -14,7 +14,7 @@ use regmig_procedure::procedure::{self, ProcedureStep};
 use regmig_procedure::steps::outage;
 
 use crate::cli::{Cli, Forward};
-use crate::commands::{must_rest, status};
+use crate::commands::{must_rest, status, truth};
 use crate::exit_code::Code;
 use crate::problem::Problem;
 use crate::render::by_hand::by_hand;
@@ -271,7 +271,7 @@ async fn explain(
     not_done: &[String],
     by_hand: &[String],
 ) {
-    let truth = status::truth(&session.configured.spec, &session.world).await;
+    let truth = truth::look(&session.configured.spec, &session.world).await;
     let told = Told {
         word,
         step,

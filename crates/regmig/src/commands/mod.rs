@@ -8,6 +8,7 @@ mod journal;
 mod plan;
 mod rollback;
 mod status;
+mod truth;
 mod verify;
 
 use regmig_core::state::State;
