@@ -109,6 +109,16 @@ pub enum NoWay {
         /// Where it was asked to go.
         to: State,
     },
+    /// A rollback further back is under way, and the target is a state in which nobody serves.
+    #[error(
+        "a rollback to `{under_way}` is under way; it cannot end at `{to}`, where nobody serves: what it has undone was to lead on"
+    )]
+    NotServed {
+        /// Where the rollback goes.
+        under_way: State,
+        /// Where it was asked to end.
+        to: State,
+    },
     /// Every path leads over an edge that is closed.
     #[error("no rollback from `{from}` to `{to}`: {reason}")]
     Closed {

@@ -220,7 +220,7 @@ fn reach(from: State) -> (Option<State>, Option<String>) {
         match rollback_path(from, to, |_| Ok(())) {
             Ok(_) => return (Some(to), obstacle),
             Err(NoWay::Closed { reason, .. }) => obstacle = Some(reason),
-            Err(NoWay::NotBefore { .. }) => {}
+            Err(NoWay::NotBefore { .. } | NoWay::NotServed { .. }) => {}
         }
     }
     (None, obstacle)

@@ -100,6 +100,31 @@ fn a_live_migration_waits_for_a_replica_that_lags() {
     );
 }
 
+/// A live migration rests at `proxy` with a source whose DNS answers what dest has accepted, after a rollback too.
+#[test]
+fn source_follows_dest_at_the_proxy_of_a_live_migration() {
+    let schedule: Schedule = "live-fresh/to:replica,back:proxy/resume/".parse().unwrap();
+    let run = run(&planted::true_one(Strategy::Live), &schedule, true);
+    assert_eq!(run.violations, Vec::<String>::new());
+    let told = |words: &str| run.trace.iter().any(|line| line.contains(words));
+    assert!(told("undone replica/attach"), "{:#?}", run.trace);
+    assert!(
+        !told("on source: Redis REPLICAOF NO ONE"),
+        "{:#?}",
+        run.trace
+    );
+}
+
+/// A rollback that is under way to where source serves cannot end where nobody does: source's DNS would run on there.
+#[test]
+fn a_rollback_further_back_cannot_end_where_nobody_serves() {
+    let schedule: Schedule = "former/to:drained,back:launched/back:cold/E71:killed-before"
+        .parse()
+        .unwrap();
+    let run = run(&planted::true_one(Strategy::Copy), &schedule, true);
+    assert_eq!(run.violations, Vec::<String>::new());
+}
+
 #[test]
 fn the_same_schedule_gives_the_same_run() {
     let schedule: Schedule = "stopped/to:proxy,back:warm/resume/E38:half-1-lost+J60:killed-after"

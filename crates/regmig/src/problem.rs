@@ -1,5 +1,6 @@
 //! Why a command could not do its work, ready to be shown.
 
+use regmig_core::edge::NoWay;
 use regmig_core::engine::EngineError;
 use regmig_core::port::PortError;
 use regmig_core::step::StepError;
@@ -92,7 +93,7 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         let (code, hint) = match &error {
             EngineError::Journal(_) | EngineError::Nonsense(_) => (Code::Internal, ""),
-            EngineError::RollingBack { .. } => (
+            EngineError::RollingBack { .. } | EngineError::NoWay(NoWay::NotServed { .. }) => (
                 Code::Refused,
                 "\n  hint: `regmig resume` goes on with it; `regmig status` shows where it is",
             ),

@@ -67,6 +67,13 @@ pub fn way_back<'s, X>(
     ready: impl Fn(Failback) -> Result<(), String>,
 ) -> Result<WayBack<'s, X>, EngineError> {
     let state = cursor.state(procedure.order());
+    // Undoing `synced` leaves running on source what is about to serve there.
+    if let Direction::Back(under_way) = cursor.direction()
+        && under_way < to
+        && to.writes().is_none()
+    {
+        return Err(NoWay::NotServed { under_way, to }.into());
+    }
     let touched: Vec<&Step<X>> = procedure
         .steps
         .iter()

@@ -110,7 +110,7 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
             let mut effects = restore(cx, Machine::Source, path, &read_back(before)?).await?;
             // A restart in between has read the file as it was, and follows dest again.
             if ask::redis(cx, Machine::Source).await?.role != "master" {
-                effects.extend(detach(cx, true).await?);
+                effects.extend(as_at_proxy(cx, true).await?);
             }
             Ok(effects)
         })
@@ -120,12 +120,13 @@ pub(crate) const CONF: ProcedureStep = ProcedureStep {
     stays: true,
 };
 
-/// The effects that make source's Redis follow nobody, with the setting that it was found with.
-async fn detach(cx: &Cx<'_>, was_read_only: bool) -> Result<Vec<Effect>, StepError> {
+/// The effects after which source's Redis is as at `proxy`, with the setting that it was found with: it follows nobody, but
+/// for strategy `live`, where `proxy/turn` has it follow dest.
+async fn as_at_proxy(cx: &Cx<'_>, was_read_only: bool) -> Result<Vec<Effect>, StepError> {
     let machine = Machine::Source;
     let redis = ask::redis(cx, machine).await?;
     let mut effects = Vec::new();
-    if redis.role != "master" {
+    if redis.role != "master" && cx.spec.strategy == Strategy::Copy {
         effects.push(Effect::ReplicaOf {
             machine,
             primary: None,
@@ -214,7 +215,7 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
     },
     undo: Undo::Run(|cx, before| {
         // Redis' own default where an earlier version kept nothing.
-        Box::pin(async move { detach(cx, before.as_bool().unwrap_or(true)).await })
+        Box::pin(async move { as_at_proxy(cx, before.as_bool().unwrap_or(true)).await })
     }),
     patience: until_replicated,
     waits: false,
