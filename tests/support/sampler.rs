@@ -1,5 +1,6 @@
 //! Asks both engines, again and again, on which machine a client's write could be accepted.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +20,14 @@ const EVERY: Duration = Duration::from_millis(300);
 /// What has to run on a machine so that it accepts a client's write.
 const WRITERS: [&str; 3] = ["register", "reverse_proxy", "redis"];
 
-/// Answers each line that it is sent, which is the address of Redis or `-`, with three lines: the containers that run, as
-/// JSON; what that Redis says of its role; and how often nginx's file names the other machine.
-const ANSWER: &str = r#"while read -r redis; do
+/// Answers each line that it is sent, which is the address of Redis or `-`, with four lines: the containers that run, as
+/// JSON; what that Redis says of its role; how often nginx's file names the other machine; and the containers once more. What is
+/// held between two of these questions, and Redis opened after it, would look like a register before a Redis that takes writes.
+const ANSWER: &str = r#"containers() {
     printf '%s\n' "$(curl --silent --unix-socket /var/run/docker.sock http://docker/containers/json || echo '[]')"
+  }
+  while read -r redis; do
+    containers
     role=
     if [ "$redis" != - ]; then
       role=$(timeout 2 bash -c 'exec 3<>/dev/tcp/$0/6379 && printf "INFO replication\r\nQUIT\r\n" >&3 && cat <&3' "$redis" 2> /dev/null \
@@ -30,6 +35,7 @@ const ANSWER: &str = r#"while read -r redis; do
     fi
     printf '%s\n' "$role"
     grep -c 'server .*:443' /var/pryv/reg-master/nginx/conf/site.conf || true
+    containers
   done"#;
 
 /// One look at both machines.
@@ -214,7 +220,7 @@ impl Eye {
 /// What a machine is like.
 #[derive(Debug)]
 struct Seen {
-    /// The compose services that run.
+    /// The compose services that ran before everything else was asked, and after it.
     running: Vec<String>,
     /// The address of the container of Redis.
     redis: Option<String>,
@@ -222,6 +228,35 @@ struct Seen {
     takes_writes: bool,
     /// Whether nginx's file sends clients elsewhere.
     proxies: bool,
+}
+
+impl Seen {
+    /// Reads the four lines of an answer.
+    fn read(before: &str, role: &str, proxies: &str, after: &str) -> Tried<Self> {
+        let mut running = running(before)?;
+        let still = self::running(after)?;
+        running.retain(|service, _| still.contains_key(service));
+        Ok(Self {
+            redis: running.get("redis").cloned().flatten(),
+            takes_writes: role.contains("role:master") || role.contains("slave_read_only:0"),
+            proxies: proxies != "0",
+            running: running.into_keys().collect(),
+        })
+    }
+}
+
+/// The compose services that run and are not held, each with its container's address, by Docker's listing.
+fn running(listing: &str) -> Tried<BTreeMap<String, Option<String>>> {
+    let containers: Vec<Value> = serde_json::from_str(listing)?;
+    let runs = |it: &&Value| it.get("State").and_then(Value::as_str) == Some("running");
+    let named = containers.iter().filter(runs).filter_map(|it| {
+        let service = it.pointer("/Labels/com.docker.compose.service")?.as_str()?;
+        let networks = it.pointer("/NetworkSettings/Networks");
+        let first = networks.and_then(|all| all.as_object()?.values().next());
+        let address = first.and_then(|one| one.get("IPAddress")?.as_str());
+        Some((service.to_owned(), address.map(str::to_owned)))
+    });
+    Ok(named.collect())
 }
 
 fn now_ms() -> i64 {
@@ -271,28 +306,9 @@ impl Asked {
             questions.write_all(format!("{redis}\n").as_bytes())?;
             questions.flush()?;
         }
-        let containers: Vec<Value> = serde_json::from_str(&self.line()?)?;
-        let role = self.line()?;
-        let proxies = self.line()?;
-        let running: Vec<&Value> = containers
-            .iter()
-            .filter(|container| container.get("State").and_then(Value::as_str) == Some("running"))
-            .collect();
-        let service = |container: &&Value| {
-            let label = container.pointer("/Labels/com.docker.compose.service");
-            label.and_then(Value::as_str).map(str::to_owned)
-        };
-        let of_redis = running
-            .iter()
-            .find(|it| service(it).as_deref() == Some("redis"));
-        let networks = of_redis.and_then(|it| it.pointer("/NetworkSettings/Networks")?.as_object());
-        let address = networks.and_then(|it| it.values().next()?.get("IPAddress")?.as_str());
-        Ok(Seen {
-            redis: address.map(str::to_owned),
-            takes_writes: role.contains("role:master") || role.contains("slave_read_only:0"),
-            proxies: proxies != "0",
-            running: running.iter().filter_map(service).collect(),
-        })
+        let [before, role, proxies, after] =
+            [self.line()?, self.line()?, self.line()?, self.line()?];
+        Seen::read(&before, &role, &proxies, &after)
     }
 }
 
@@ -302,5 +318,46 @@ impl Drop for Asked {
         self.questions.take();
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn listing(state: &str) -> String {
+        let container = |service: &str, state: &str| {
+            json!({
+                "State": state,
+                "Labels": { "com.docker.compose.service": service },
+                "NetworkSettings": { "Networks": { "a": { "IPAddress": "172.18.0.2" } } },
+            })
+        };
+        json!([container("redis", "running"), container("register", state)]).to_string()
+    }
+
+    #[test]
+    fn what_is_held_during_a_look_does_not_run() {
+        let seen = |before: &str, after: &str| {
+            Seen::read(
+                &listing(before),
+                "role:slave slave_read_only:0",
+                "0",
+                &listing(after),
+            )
+            .unwrap()
+        };
+        assert_eq!(
+            seen("running", "running").running,
+            ["redis".to_owned(), "register".to_owned()]
+        );
+        for (before, after) in [("running", "paused"), ("paused", "running")] {
+            let seen = seen(before, after);
+            assert_eq!(seen.running, ["redis".to_owned()]);
+            assert_eq!(seen.redis.as_deref(), Some("172.18.0.2"));
+            assert!(seen.takes_writes && !seen.proxies);
+        }
     }
 }

@@ -73,6 +73,14 @@ fn thens(base: &Base, seen: (u32, u32), fault: Fault) -> Vec<Then> {
         if ends && *to > State::Start {
             all.push(Then::Back(State::Start));
         }
+        // Cut short, where the way back was the longest.
+        if let Some(Goal::To(State::Drained)) = base.schedule.goals.first()
+            && fault == Fault::KilledAfter
+        {
+            let between = |state: &State| state > to && *state < State::Proxy;
+            let targets = State::ALL.into_iter().filter(between);
+            all.extend(targets.map(Then::Back));
+        }
         return all;
     }
     all.push(Then::Back(State::Start));
