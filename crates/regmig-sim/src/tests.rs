@@ -123,6 +123,14 @@ fn a_rollback_further_back_cannot_end_where_nobody_serves() {
         .unwrap();
     let run = run(&planted::true_one(Strategy::Copy), &schedule, true);
     assert_eq!(run.violations, Vec::<String>::new());
+    let at = |words: &str| run.trace.iter().position(|line| line.contains(words));
+    let killed = at("regmig is killed");
+    assert!(killed.is_some() && at("undone synced/start") < killed);
+    assert!(
+        killed < at("rollback to launched ended"),
+        "{:#?}",
+        run.trace
+    );
 }
 
 #[test]

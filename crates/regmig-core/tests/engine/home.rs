@@ -1,6 +1,7 @@
 //! Writes of dest come home before anything behind them is undone.
 
 use regmig_core::cursor::Direction;
+use regmig_core::edge::NoWay;
 use regmig_core::engine::{EngineError, Outcome};
 use regmig_core::state::State;
 
@@ -86,13 +87,24 @@ fn what_was_proven_is_void_once_somebody_has_opened_dest() {
 }
 
 #[test]
-fn another_target_may_be_named_but_not_one_whose_undo_has_begun() {
+fn another_target_may_be_named_but_not_one_whose_undo_has_begun_nor_one_where_nobody_serves() {
     let toy = Toy::new();
     let mut notes = opened(&toy);
     toy.keep("c2", Some("C"));
     let stuck = back(&toy, &mut notes).unwrap().unwrap();
     assert!(matches!(stuck, Outcome::Stuck { .. }), "{stuck:?}");
     toy.keep("c2", None);
+    let records = notes.records.borrow().len();
+    let refused = back_to(&toy, &mut notes, State::Cold).unwrap();
+    let not_served = NoWay::NotServed {
+        under_way: State::Start,
+        to: State::Cold,
+    };
+    assert!(
+        matches!(&refused, Err(EngineError::NoWay(found)) if *found == not_served),
+        "{refused:?}"
+    );
+    assert_eq!(notes.records.borrow().len(), records);
     let refused = back_to(&toy, &mut notes, State::Backup).unwrap();
     assert!(matches!(refused, Err(EngineError::NoWay(_))), "{refused:?}");
     let outcome = back_to(&toy, &mut notes, State::Launched).unwrap().unwrap();
