@@ -149,24 +149,32 @@ fn section(page: &mut String, state: State) {
     if copy.is_empty() {
         page.push_str("\nNo steps lead here: it is where a migration begins.\n");
     } else if same {
-        table(page, &copy);
+        let undos = copy.iter().zip(&live).map(|(copy, live)| {
+            let (by_copy, by_live) = (undo(copy), undo(live));
+            if by_copy == by_live {
+                by_copy
+            } else {
+                format!("`copy`: {by_copy}; `live`: {by_live}")
+            }
+        });
+        table(page, &copy, undos);
     } else {
-        page.push_str("\nStrategy `copy`:\n");
-        table(page, &copy);
-        page.push_str("\nStrategy `live`:\n");
-        table(page, &live);
+        for (strategy, steps) in [("copy", &copy), ("live", &live)] {
+            page.push_str(&format!("\nStrategy `{strategy}`:\n"));
+            table(page, steps, steps.iter().map(|step| undo(step)));
+        }
     }
 }
 
-fn table(page: &mut String, steps: &[&ProcedureStep]) {
+fn table(page: &mut String, steps: &[&ProcedureStep], undos: impl Iterator<Item = String>) {
     page.push_str("\n| step | what it does | waits | undo |\n|---|---|---|---|\n");
-    for step in steps {
+    for (step, undo) in steps.iter().zip(undos) {
         let waits = if step.waits { "yes" } else { "" };
         page.push_str(&format!(
             "| `{}` | {} | {waits} | {} |\n",
             step.id,
             cell(step.title),
-            cell(&undo(step))
+            cell(&undo)
         ));
     }
 }

@@ -23,6 +23,13 @@ pub(crate) const WAY_HOME: ProcedureStep = ProcedureStep {
     ..replica::TUNNEL
 };
 
+/// The same once more at `replica`, where it holds at once unless the tunnel was lost: at `proxy`, too, source's Redis follows
+/// dest's through it.
+pub(crate) const WAY_HOME_STILL: ProcedureStep = ProcedureStep {
+    undo: Undo::Nothing("the tunnel is taken away by the undo of warm/tunnel"),
+    ..replica::TUNNEL
+};
+
 /// The effects that start dest's Redis, which is no replica then: nginx is the gate, and is shut first.
 fn start_behind_gate(cx: &Cx<'_>) -> Vec<Effect> {
     let machine = Machine::Dest;
