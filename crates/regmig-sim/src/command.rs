@@ -29,13 +29,14 @@ pub struct Cli {
 enum Command {
     /// Walk schedules: every single fault, pairs, then random ones
     Explore {
-        /// 1: single faults; 2: pairs at neighbouring effects and random schedules too
-        #[arg(long, default_value_t = 2)]
+        /// 1: single faults; 2: pairs at neighbouring effects and random schedules too; 0: random schedules alone, half of
+        /// them for each strategy
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=2))]
         depth: u32,
         /// Seed of the random schedules
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Distinct schedules at least, with depth 2
+        /// Distinct schedules at least, with depth 2; so many, with depth 0
         #[arg(long, default_value_t = 100_000)]
         schedules: usize,
         /// Stop after so many schedules with violations
@@ -103,6 +104,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                         .filter(|scene| scene.strategy() == strategy)
                         .collect(),
                     until: State::Finalized,
+                    singles: *depth > 0,
                     pairs: *depth > 1,
                     rollbacks: true,
                     at_least: if *depth > 1 {
@@ -110,7 +112,11 @@ pub fn run(cli: &Cli, out: &mut dyn Write) -> std::io::Result<u8> {
                     } else {
                         0
                     },
-                    random: if *depth > 1 { 10_000 } else { 0 },
+                    random: match depth {
+                        0 => schedules / 2,
+                        1 => 0,
+                        _ => 10_000,
+                    },
                     seed: *seed,
                     enough: *enough,
                     only: only.clone(),

@@ -9,10 +9,11 @@ use crate::planted;
 use crate::schedule::Schedule;
 use crate::world::scene::Scene;
 
-fn explored(scene: Scene, only: &str) -> Vec<(Schedule, String)> {
-    let scope = Scope {
+fn scope(scene: Scene, only: &str) -> Scope {
+    Scope {
         scenes: vec![scene],
         until: State::Finalized,
+        singles: true,
         pairs: false,
         rollbacks: true,
         at_least: 0,
@@ -22,8 +23,11 @@ fn explored(scene: Scene, only: &str) -> Vec<(Schedule, String)> {
         only: only.to_owned(),
         first: 0,
         beside: None,
-    };
-    let found = explore(&planted::true_one(scene.strategy()), &scope);
+    }
+}
+
+fn explored(scene: Scene, only: &str) -> Vec<(Schedule, String)> {
+    let found = explore(&planted::true_one(scene.strategy()), &scope(scene, only));
     assert!(found.schedules > 100, "{}", found.schedules);
     found.violations
 }
@@ -131,6 +135,20 @@ fn a_rollback_further_back_cannot_end_where_nobody_serves() {
         "{:#?}",
         run.trace
     );
+}
+
+/// They can be asked for without the single faults and pairs, which are the same for each seed.
+#[test]
+fn random_schedules_alone() {
+    let scope = Scope {
+        singles: false,
+        random: 20,
+        seed: 7,
+        ..scope(Scene::LiveFresh, "/to:replica,back:proxy/")
+    };
+    let found = explore(&planted::true_one(Strategy::Live), &scope);
+    none(&found.violations);
+    assert_eq!((found.single, found.pairs, found.random), (0, 0, 20));
 }
 
 #[test]

@@ -24,7 +24,9 @@ pub(crate) struct Scope {
     pub(crate) scenes: Vec<Scene>,
     /// The state up to which migrations go.
     pub(crate) until: State,
-    /// Pairs of faults too.
+    /// Every single fault,
+    pub(crate) singles: bool,
+    /// and pairs of faults.
     pub(crate) pairs: bool,
     /// Rollbacks from every state to every earlier one, not only those on the way.
     pub(crate) rollbacks: bool,
@@ -89,11 +91,13 @@ pub(crate) fn explore(made: &Made, scope: &Scope) -> Found {
         let marked = mark(made, &base.schedule);
         let effects = &marked.run.effects;
         let fresh = |one: &Schedule, seen: &mut HashSet<Schedule>| seen.insert(one.clone());
-        let all: Vec<Schedule> = singles(base, effects)
-            .into_iter()
-            .filter(|one| fresh(one, &mut seen))
-            .collect();
-        found.single += run_all(made, scope, &marked, &all, &mut found);
+        if scope.singles {
+            let all: Vec<Schedule> = singles(base, effects)
+                .into_iter()
+                .filter(|one| fresh(one, &mut seen))
+                .collect();
+            found.single += run_all(made, scope, &marked, &all, &mut found);
+        }
         if scope.pairs {
             let all: Vec<Schedule> = (pairs(base).into_iter())
                 .chain(section_pairs(base))

@@ -170,6 +170,7 @@ impl Planted {
         let scope = Scope {
             scenes: vec![self.scene],
             until: self.until,
+            singles: true,
             pairs: false,
             rollbacks: true,
             at_least: 0,
