@@ -290,7 +290,8 @@ fn resumed(matrix: &mut Matrix, fault: &Fault, states: &[State]) -> Tried<()> {
             for state in rest {
                 at += 1;
                 let began = Instant::now();
-                let verdict = one_resumed(stage, fault, *state).unwrap_or_else(Verdict::from);
+                let next = matrix.next_rest(*state);
+                let verdict = one_resumed(stage, fault, *state, next).unwrap_or_else(Verdict::from);
                 if !matrix.add(
                     &name(fault, *state, "resume"),
                     &verdict,
@@ -316,8 +317,7 @@ fn resumed(matrix: &mut Matrix, fault: &Fault, states: &[State]) -> Tried<()> {
 }
 
 /// Goes to a state, fails there, and goes on to the next.
-fn one_resumed(stage: &mut Stage<'_>, fault: &Fault, state: State) -> Tried<Verdict> {
-    let next = state.next().unwrap_or(state);
+fn one_resumed(stage: &mut Stage<'_>, fault: &Fault, state: State, next: State) -> Tried<Verdict> {
     stage.expect(&["run", "--until", state.as_str(), "--yes"], &[0])?;
     under_fault(
         stage.rig,
@@ -344,7 +344,9 @@ fn rolled_back(matrix: &mut Matrix, runs: Vec<(&Fault, State)>) -> Tried<()> {
             }
             for (fault, state) in runs.by_ref() {
                 let began = Instant::now();
-                let verdict = one_rolled_back(stage, fault, state).unwrap_or_else(Verdict::from);
+                let next = matrix.next_rest(state);
+                let verdict =
+                    one_rolled_back(stage, fault, state, next).unwrap_or_else(Verdict::from);
                 let name = name(fault, state, "rollback");
                 if !matrix.add(&name, &verdict, began.elapsed(), stage)? || stage.is_full() {
                     return Ok(());
@@ -360,11 +362,15 @@ fn rolled_back(matrix: &mut Matrix, runs: Vec<(&Fault, State)>) -> Tried<()> {
     Ok(())
 }
 
-fn one_rolled_back(stage: &mut Stage<'_>, fault: &Fault, state: State) -> Tried<Verdict> {
+fn one_rolled_back(
+    stage: &mut Stage<'_>,
+    fault: &Fault,
+    state: State,
+    next: State,
+) -> Tried<Verdict> {
     stage.expect(&["run", "--until", state.as_str(), "--yes"], &[0])?;
     if fault.name == "disk-dest" {
         // It is the way forward that needs room: it halts, and then one goes back.
-        let next = state.next().unwrap_or(state);
         strike(stage.rig, fault)?;
         stage.expect(&["resume", "--until", next.as_str(), "--yes"], &[3, 4, 5])?;
         mend(stage.rig, fault)?;

@@ -154,6 +154,12 @@ impl Matrix {
         procedure::rests(strategy, state)
     }
 
+    /// The next state in which a migration can rest.
+    fn next_rest(&self, state: State) -> State {
+        let mut later = State::ALL.into_iter().filter(|later| *later > state);
+        later.find(|later| self.rests(*later)).unwrap_or(state)
+    }
+
     /// Has a part of the matrix that cannot go on count as a failure, and nothing more.
     fn guarded<T: Default>(
         &mut self,
