@@ -20,6 +20,9 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// How often a command that halted because of the fault is typed again once the fault has gone.
 const AGAIN: usize = 2;
 
+/// What passes before each time: Docker doubles what it waits before it starts a container again that ends time after time.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Exit codes of a command that could not do it now and says what to type.
 const HALTED: [i32; 4] = [3, 4, 5, 6];
 
@@ -414,6 +417,7 @@ fn under_fault(rig: &Rig, fault: &Fault, words: &[&str], resumed: i32) -> Tried<
     for _ in 0..AGAIN {
         match ended.code {
             Some(code) if HALTED.contains(&code) => {
+                std::thread::sleep(PAUSE);
                 // A rollback that was refused has not begun: it is typed again, as everything that was refused.
                 let begun =
                     rig.status()?.get("direction").and_then(|way| way.as_str()) == Some("back");
