@@ -1,7 +1,7 @@
 //! Measures the digest of a data set made up for it, on a `redis-server` that this program starts and ends.
 //!
 //! `cargo run --release -p regmig-redis --example digest_speed -- [KEYS]` prints time, memory of this
-//! process, and how long single calls took the server.
+//! process, and how long single calls took the server, at each pace without rests.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on panics")]
 
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use regmig_core::port::PortError;
-use regmig_redis::{BoxedStream, DigestOptions, Limits, Redis};
+use regmig_redis::{BoxedStream, DigestOptions, Limits, Pace, Redis};
 use tokio::net::UnixStream;
 
 #[tokio::main]
@@ -41,14 +41,6 @@ async fn main() {
     }
     let mut raw = connect(&socket).await;
     fill(&mut raw, keys).await;
-    for (command, what) in [("SLOWLOG", "RESET"), ("CONFIG", "RESETSTAT")] {
-        let _: redis::Value = redis::cmd(command)
-            .arg(what)
-            .query_async(&mut raw)
-            .await
-            .unwrap();
-    }
-
     let path = socket.clone();
     let dial = move || {
         let path = path.clone();
@@ -61,49 +53,59 @@ async fn main() {
     };
     let redis = Redis::connect("the example's Redis", dial, None, Limits::default());
     let mut out = std::io::stdout();
-    // Forgets the peak of filling the server.
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    let memory_before = peak_memory();
-    let began = Instant::now();
-    let digest = redis
-        .digest(&DigestOptions::default(), &mut |_| {})
-        .await
+    for pace in [Pace::Steady, Pace::Alone] {
+        for (command, what) in [("SLOWLOG", "RESET"), ("CONFIG", "RESETSTAT")] {
+            let _: redis::Value = redis::cmd(command)
+                .arg(what)
+                .query_async(&mut raw)
+                .await
+                .unwrap();
+        }
+        // Forgets the peak of what came before.
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let memory_before = peak_memory();
+        let options = DigestOptions {
+            pace,
+            ..DigestOptions::default()
+        };
+        let began = Instant::now();
+        let digest = redis.digest(&options, &mut |_| {}).await.unwrap();
+        let took = began.elapsed();
+        writeln!(
+            out,
+            "{pace:?}: {} keys in {:.2} s: {}",
+            digest.keys,
+            took.as_secs_f64(),
+            digest.sum
+        )
         .unwrap();
-    let took = began.elapsed();
-    writeln!(
-        out,
-        "{} keys in {:.2} s: {}",
-        digest.keys,
-        took.as_secs_f64(),
-        digest.sum
-    )
-    .unwrap();
-    writeln!(
-        out,
-        "peak memory {memory_before} kB before, {} kB after",
-        peak_memory()
-    )
-    .unwrap();
-    let stats: String = redis::cmd("INFO")
-        .arg("commandstats")
-        .query_async(&mut raw)
-        .await
+        writeln!(
+            out,
+            "peak memory {memory_before} kB before, {} kB after",
+            peak_memory()
+        )
         .unwrap();
-    for line in stats.lines().filter(|line| line.contains("eval")) {
-        writeln!(out, "{line}").unwrap();
+        let stats: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query_async(&mut raw)
+            .await
+            .unwrap();
+        for line in stats.lines().filter(|line| line.contains("eval")) {
+            writeln!(out, "{line}").unwrap();
+        }
+        let mut times = slow_calls(&mut raw).await;
+        times.sort_unstable();
+        for limit in [1_000, 2_000, 3_000, 5_000, 10_000] {
+            let over = times.iter().filter(|time| **time > limit).count();
+            writeln!(out, "{over} calls over {limit} µs").unwrap();
+        }
+        writeln!(
+            out,
+            "the slowest: {:?} µs",
+            times.iter().rev().take(10).collect::<Vec<_>>()
+        )
+        .unwrap();
     }
-    let mut times = slow_calls(&mut raw).await;
-    times.sort_unstable();
-    for limit in [1_000, 2_000, 3_000, 5_000, 10_000] {
-        let over = times.iter().filter(|time| **time > limit).count();
-        writeln!(out, "{over} calls over {limit} µs").unwrap();
-    }
-    writeln!(
-        out,
-        "the slowest: {:?} µs",
-        times.iter().rev().take(10).collect::<Vec<_>>()
-    )
-    .unwrap();
     let _ = raw
         .send_packed_command(redis::cmd("SHUTDOWN").arg("NOSAVE"))
         .await;

@@ -8,7 +8,7 @@ use regmig_core::port::PortError;
 use crate::client::Redis;
 use crate::digest::item::{ITEM_DIGITS, Item};
 use crate::digest::script::{Script, Slice};
-use crate::digest::{DigestOptions, DigestProgress, pieces};
+use crate::digest::{DigestOptions, DigestProgress, Pace, pieces};
 use crate::fault::Fault;
 use crate::reader::Reader;
 
@@ -28,8 +28,7 @@ pub(crate) struct Collector {
     script: Script,
     databases: Vec<u32>,
     keys: u64,
-    batch: u32,
-    gentle: bool,
+    pace: Pace,
     progress: DigestProgress,
 }
 
@@ -44,8 +43,7 @@ impl Collector {
             script: Script::new(&info, options),
             databases: info.keyspace.keys().copied().collect(),
             keys: info.keys(),
-            batch: options.batch,
-            gentle: options.gentle,
+            pace: options.pace,
             progress: DigestProgress {
                 done: 0,
                 total: info.keys(),
@@ -81,17 +79,18 @@ impl Collector {
         let expected = (self.keys.saturating_mul(share) >> 16).saturating_add(self.keys >> 8);
         let mut items = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
         let mut seen = 0;
+        let batch = self.pace.keys();
         for database in self.databases.clone() {
             self.reader.select(database);
             let mut cursor = 0;
             loop {
-                let call = self.script.scan(database, slice, cursor, self.batch);
+                let call = self.script.scan(database, slice, cursor, batch);
                 let (next, digits, later, big): (u64, String, Keys, Keys) = self.ask(&call).await?;
                 self.read_items(&digits, &mut items)?;
                 self.read_later(database, later, &mut items).await?;
                 self.read_big(database, big, &mut items).await?;
-                seen += u64::from(self.batch);
-                self.progress.done += u64::from(self.batch);
+                seen += u64::from(batch);
+                self.progress.done += u64::from(batch);
                 progress(self.capped(seen));
                 if next == 0 {
                     break;
@@ -146,7 +145,7 @@ impl Collector {
     ) -> Result<T, PortError> {
         let asked = Instant::now();
         let answer = self.reader.ask(call, what).await?;
-        if self.gentle {
+        if self.pace == Pace::Gentle {
             tokio::time::sleep(asked.elapsed().min(LONGEST_REST)).await;
         }
         Ok(answer)

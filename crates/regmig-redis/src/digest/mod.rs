@@ -22,8 +22,8 @@
 //! freed of duplicates before they count; a data set larger than
 //! [`DigestOptions::keys_in_memory`] is walked once a slice. The digest is the SHA-256 of all items in order. It is exact on a
 //! data set that nobody writes to, and says nothing definite about one that changes meanwhile.
-//! Large collections and strings are read in pieces. One call takes the server about 3 ms; only a single element
-//! (or a value of a module) of more than a megabyte takes longer, since Redis cannot read a part of it.
+//! Large collections and strings are read in pieces. One call takes the server about 3 ms ([`Pace::Alone`] apart); only a
+//! single element (or a value of a module) of more than a megabyte takes longer, since Redis cannot read a part of it.
 //! Nothing is left behind but the script in the server's cache, until it stops.
 
 mod collect;
@@ -54,10 +54,8 @@ pub struct DigestOptions {
     pub expiry: Expiry,
     /// How many items are held at a time, at 16 bytes each.
     pub keys_in_memory: u32,
-    /// How many keys the server looks at in one call.
-    pub batch: u32,
-    /// Whether the server is left alone after each answer for as long as that took, and 20 ms at most: its clients come first.
-    pub gentle: bool,
+    /// How much of the server's time is taken.
+    pub pace: Pace,
 }
 
 impl Default for DigestOptions {
@@ -67,8 +65,37 @@ impl Default for DigestOptions {
             excluded: Vec::new(),
             expiry: Expiry::Exact,
             keys_in_memory: 1_500_000,
-            batch: 250,
-            gentle: false,
+            pace: Pace::Steady,
+        }
+    }
+}
+
+/// How much of a server's time is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Calls of about 3 ms, after each of which the server is left alone for as long as its answer took, and 20 ms at most: its
+    /// clients come first.
+    Gentle,
+    /// Calls of about 3 ms without a pause.
+    Steady,
+    /// Calls of about 30 ms without a pause: no client waits for this server, but for what is asked here.
+    Alone,
+}
+
+impl Pace {
+    /// How many keys the server looks at in one call.
+    fn keys(self) -> u32 {
+        match self {
+            Self::Gentle | Self::Steady => 250,
+            Self::Alone => 2500,
+        }
+    }
+
+    /// The work of one call, in the script's units (about nanoseconds).
+    fn work(self) -> u32 {
+        match self {
+            Self::Gentle | Self::Steady => 3_000_000,
+            Self::Alone => 30_000_000,
         }
     }
 }

@@ -3,13 +3,10 @@
 use redis::Cmd;
 
 use crate::digest::glob::lua_pattern;
-use crate::digest::{DigestOptions, Expiry};
+use crate::digest::{DigestOptions, Expiry, Pace};
 use crate::info::Info;
 
 const SCRIPT: &str = include_str!("digest.lua");
-
-/// The work of one call, in the script's units (about nanoseconds).
-const WORK: u32 = 3_000_000;
 
 /// Builds calls of the script for one server.
 pub(crate) struct Script {
@@ -17,6 +14,7 @@ pub(crate) struct Script {
     command: &'static str,
     expiry: &'static str,
     field_expiry: bool,
+    pace: Pace,
     excluded: Vec<Vec<u8>>,
 }
 
@@ -61,6 +59,7 @@ impl Script {
                 Expiry::Exact => "derive",
             },
             field_expiry: info.flavour.has_field_expiry(info.version),
+            pace: options.pace,
             excluded: options
                 .excluded
                 .iter()
@@ -113,7 +112,7 @@ impl Script {
             .arg(database)
             .arg(self.expiry)
             .arg(u8::from(self.field_expiry))
-            .arg(WORK);
+            .arg(self.pace.work());
         call.arg(format!("{:04x}", slice.low))
             .arg(format!("{:04x}", slice.high));
         call.arg(self.excluded.len()).arg(&self.excluded);

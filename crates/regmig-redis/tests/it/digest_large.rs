@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use regmig_redis::{
-    BoxedStream, Difference, Differences, DigestOptions, KeyDifference, Limits, Redis,
+    BoxedStream, Difference, Differences, DigestOptions, KeyDifference, Limits, Pace, Redis,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
@@ -106,23 +106,28 @@ async fn large_keys_are_compared_in_pieces() {
 }
 
 #[tokio::test]
-async fn slices_do_not_show_in_the_digest() {
+async fn neither_slices_nor_pace_show_in_the_digest() {
     let server = Server::start(&[]).await;
     server.populate(5_000).await;
     let whole = digest(&server).await;
     assert_eq!(whole.keys, 5_000);
-    for keys_in_memory in [1, 700, 4_999] {
+    for keys_in_memory in [700, 4_999] {
         let options = DigestOptions {
             keys_in_memory,
             ..DigestOptions::default()
         };
-        if keys_in_memory > 1 {
-            assert_eq!(
-                digest_with(&server, &options).await,
-                whole,
-                "{keys_in_memory} at a time"
-            );
-        }
+        assert_eq!(
+            digest_with(&server, &options).await,
+            whole,
+            "{keys_in_memory} at a time"
+        );
+    }
+    for pace in [Pace::Gentle, Pace::Alone] {
+        let options = DigestOptions {
+            pace,
+            ..DigestOptions::default()
+        };
+        assert_eq!(digest_with(&server, &options).await, whole, "{pace:?}");
     }
 }
 

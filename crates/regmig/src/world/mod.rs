@@ -110,7 +110,7 @@ impl World {
         limit: usize,
     ) -> Result<regmig_redis::Differences, PortError> {
         let options = regmig_redis::DigestOptions {
-            gentle: true,
+            pace: regmig_redis::Pace::Gentle,
             ..self.digest_options()
         };
         let meter = self.progress.begin("comparing keys");

@@ -93,11 +93,14 @@ impl World {
                 let mut seen = |progress: regmig_redis::DigestProgress| {
                     meter.keys(progress.done, progress.total)
                 };
-                let digest = self
-                    .site(*machine)
-                    .redis
-                    .digest(&self.digest_options(), &mut seen)
-                    .await?;
+                // It is asked for where nobody accepts writes: clients wait for it to end, and nothing else for this Redis
+                // but source's DNS.
+                let options = regmig_redis::DigestOptions {
+                    pace: regmig_redis::Pace::Alone,
+                    ..self.digest_options()
+                };
+                let redis = &self.site(*machine).redis;
+                let digest = redis.digest(&options, &mut seen).await?;
                 Answer::Digest(DataDigest {
                     keys: digest.keys,
                     excluded: digest.excluded,
