@@ -146,6 +146,9 @@ pub struct RedisState {
     pub resync: Option<Resync>,
     /// Seconds since it last heard from that primary.
     pub link_idle_s: Option<i64>,
+    /// Which history of writes the offset counts in (`master_replid`): offsets of two histories say nothing of each other.
+    #[serde(default)]
+    pub history: String,
     /// Its replication offset: its own as a primary, the one reached as a replica.
     pub offset: i64,
     /// Replicas that follow it.

@@ -104,6 +104,14 @@ fn a_live_migration_waits_for_a_replica_that_lags() {
     );
 }
 
+/// source reboots while the tunnel carries nothing: its offset counts in another history than that of a replica that has not
+/// heard of it, and says nothing of what that one lacks.
+#[test]
+fn offsets_of_two_histories_are_not_compared() {
+    let schedule = "live-fresh/to:verified/resume/E46:clogged-20000+E50:reboot-source-before+E65:overtaken-1500";
+    waits_before(schedule, "started cold/follow", "reached proxy/promote");
+}
+
 /// A live migration rests at `proxy` with a source whose DNS answers what dest has accepted, after a rollback too.
 #[test]
 fn source_follows_dest_at_the_proxy_of_a_live_migration() {

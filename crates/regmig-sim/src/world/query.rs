@@ -331,6 +331,7 @@ impl State {
                 Link::Down | Link::Up => None,
             },
             link_idle_s: redis.primary.is_some().then_some(0),
+            history: redis.history.to_string(),
             offset: redis.offset,
             replicas: replicas.count() as u64,
             appendonly: true,

@@ -194,6 +194,7 @@ impl Site {
             link_idle_s: link
                 .and_then(|link| link.last_io_seconds)
                 .and_then(|idle| i64::try_from(idle).ok()),
+            history: replication.replid.clone().unwrap_or_default(),
             offset: offset
                 .and_then(|offset| i64::try_from(offset).ok())
                 .unwrap_or_default(),

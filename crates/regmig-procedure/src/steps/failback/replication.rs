@@ -42,6 +42,11 @@ pub(crate) const CAUGHT_UP: ProcedureStep = ProcedureStep {
                     if dest.loading { ", loading" } else { "" }
                 )));
             }
+            if source.history != dest.history {
+                return Ok(Probe::absent(
+                    "dest's Redis was started anew, and source's has not heard of it",
+                ));
+            }
             Ok(if source.offset >= dest.offset {
                 Probe::Holds(json!({ "source": source.offset, "dest": dest.offset }))
             } else {

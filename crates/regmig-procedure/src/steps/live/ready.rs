@@ -137,10 +137,17 @@ const BETWEEN_MS: u64 = 50;
 /// dest's Redis soon has what source's has now. That its link is up does not say so: what source sent may be held up in the
 /// tunnel for minutes, and source may have given this replica up meanwhile.
 async fn caught_up(cx: &Cx<'_>) -> Result<Probe, StepError> {
-    let wanted = ask::redis(cx, Machine::Source).await?.offset;
+    let source = ask::redis(cx, Machine::Source).await?;
+    let wanted = source.offset;
     let mut reached = 0;
     for _ in 0..LOOKS {
-        reached = ask::redis(cx, Machine::Dest).await?.offset;
+        let dest = ask::redis(cx, Machine::Dest).await?;
+        if dest.history != source.history {
+            return Ok(Probe::absent(
+                "source's Redis was started anew, and dest's has not heard of it",
+            ));
+        }
+        reached = dest.offset;
         if reached >= wanted {
             return Ok(Probe::holds());
         }
