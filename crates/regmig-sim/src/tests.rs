@@ -145,7 +145,7 @@ fn a_rollback_further_back_cannot_end_where_nobody_serves() {
     );
 }
 
-/// They can be asked for without the single faults and pairs, which are the same for each seed.
+/// Random schedules come without the single faults and pairs where asked for: those are the same for each seed.
 #[test]
 fn random_schedules_alone() {
     let scope = Scope {
