@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::position::Position;
+
 /// A text file with everything needed to put it back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileState {
@@ -146,11 +148,9 @@ pub struct RedisState {
     pub resync: Option<Resync>,
     /// Seconds since it last heard from that primary.
     pub link_idle_s: Option<i64>,
-    /// Which history of writes the offset counts in (`master_replid`): offsets of two histories say nothing of each other.
-    #[serde(default)]
-    pub history: String,
-    /// Its replication offset: its own as a primary, the one reached as a replica.
-    pub offset: i64,
+    /// How far it has come: its own writes as a primary, those carried out as a replica.
+    #[serde(flatten)]
+    pub position: Position,
     /// Replicas that follow it.
     pub replicas: u64,
     /// Whether it appends to an AOF.

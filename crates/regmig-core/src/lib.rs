@@ -11,6 +11,7 @@ pub mod facts;
 pub mod journal;
 pub mod machine;
 pub mod port;
+pub mod position;
 pub mod report;
 pub mod state;
 pub mod step;

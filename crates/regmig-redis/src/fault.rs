@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redis::RedisError;
 use regmig_core::port::PortError;
+use regmig_core::position::Lack;
 
 /// Why Redis did not do what it was asked; the cause behind every [`PortError`] of this crate.
 ///
@@ -141,15 +142,11 @@ pub enum Fault {
     /// The server is no replica.
     #[error("this Redis is no replica; find out what has restarted or promoted it")]
     NoReplica,
-    /// A replica has not reached an offset in time.
-    #[error(
-        "this replica is at offset {offset} after {limit:?} and not at {needed}; look at its link"
-    )]
+    /// A replica has not got in time to where it should be.
+    #[error("this replica is {lack} after {limit:?}; look at its link")]
     Behind {
-        /// Where it is, bytes.
-        offset: u64,
-        /// Where it should be, bytes.
-        needed: u64,
+        /// What it lacks.
+        lack: Lack,
         /// How long it was waited for.
         limit: Duration,
     },

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use redis::Value;
 use regmig_core::port::PortError;
+use regmig_core::position::Position;
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Own, Redis};
 use crate::fault::Fault;
 use crate::info::{Role, parse_info};
 
-/// How often a replica's offset is looked at.
+/// How often a replica's position is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(3);
 
 /// A script that sets the key `KEYS[1]` to `ARGV[1]` if it says `ARGV[2]`, or is absent where that is not given.
@@ -28,8 +29,8 @@ pub struct Promotion {
     pub armed: String,
     /// What it says from the promotion on.
     pub promoted: String,
-    /// The offset, in bytes, that the replica must have reached.
-    pub offset: u64,
+    /// What the replica must have carried out.
+    pub upto: Position,
     /// How long to wait for that.
     pub within: Duration,
 }
@@ -53,13 +54,13 @@ impl Redis {
 
     /// Makes a replica a primary and has a key say so, both in one transaction. One that is promoted already is left alone.
     ///
-    /// What the replica's clients wait for is two round trips: the key is watched, read and compared with the
-    /// offset in the first, and the transaction is the second.
+    /// What the replica's clients wait for is two round trips: the key is watched and read, and the position
+    /// compared, in the first, and the transaction is the second.
     ///
     /// # Errors
     ///
     /// Refused, with nothing changed, where the key says something else or is changed meanwhile, where the server is no
-    /// replica, and where it has not reached the offset in time. With an unknown outcome when the answer was lost.
+    /// replica, and where it has not got there in time. With an unknown outcome when the answer was lost.
     pub async fn promote(&self, promotion: &Promotion) -> Result<(), PortError> {
         let what = "promoting it";
         let mut attempt = 1;
@@ -79,7 +80,7 @@ impl Redis {
         }
     }
 
-    /// Watches the key until the offset is reached; `false` where there is nothing left to do.
+    /// Watches the key until the position is reached; `false` where there is nothing left to do.
     async fn may_promote(
         &self,
         own: &Own,
@@ -108,14 +109,12 @@ impl Redis {
             if replication.role != Some(Role::Replica) {
                 return Err(self.refused(what, Fault::NoReplica));
             }
-            let offset = replication.link.and_then(|link| link.offset);
-            if offset >= Some(promotion.offset) {
+            let Some(lack) = replication.position().lacks(&promotion.upto) else {
                 return Ok(true);
-            }
+            };
             if begun.elapsed() >= promotion.within {
                 let behind = Fault::Behind {
-                    offset: offset.unwrap_or_default(),
-                    needed: promotion.offset,
+                    lack,
                     limit: promotion.within,
                 };
                 return Err(self.refused(what, behind));

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::FileState;
 use crate::machine::Machine;
+use crate::position::Position;
 
 pub use answer::Answer;
 pub use query::Query;
@@ -305,7 +306,7 @@ pub enum Effect {
         /// The epoch of this cutover.
         epoch: String,
         /// What it must have replicated.
-        offset: i64,
+        upto: Position,
         /// How long to wait for that, milliseconds.
         within_ms: u64,
     },

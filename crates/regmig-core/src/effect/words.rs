@@ -181,9 +181,10 @@ impl fmt::Display for Effect {
                 f.write_str("on dest: last rsync of source's data, by checksum")
             }
             Self::HomePass => f.write_str("on dest: rsync its data home to source, by checksum"),
-            Self::Promote { epoch, offset, .. } => write!(
+            Self::Promote { epoch, upto, .. } => write!(
                 f,
-                "on dest: once Redis has reached offset {offset}, REPLICAOF NO ONE, unless epoch {epoch} is spent"
+                "on dest: once Redis has reached offset {}, REPLICAOF NO ONE, unless epoch {epoch} is spent",
+                upto.offset
             ),
             Self::Withdraw { epoch } => write!(
                 f,

@@ -193,7 +193,7 @@ pub(crate) const ATTACH: ProcedureStep = ProcedureStep {
             } else if !source.link_up {
                 Probe::absent("the replication link is not up yet")
             } else {
-                Probe::Holds(json!({ "offset": source.offset }))
+                Probe::Holds(json!({ "offset": source.position.offset }))
             })
         })
     },

@@ -1,5 +1,6 @@
 //! The replication part of `INFO`.
 
+use regmig_core::position::Position;
 use serde::{Deserialize, Serialize};
 
 /// Who a server is in replication.
@@ -80,6 +81,19 @@ pub struct ReplicaLink {
 }
 
 impl Replication {
+    /// How far this server has come: its own writes as a primary, those carried out as a replica.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let link = (self.link.as_ref()).filter(|_| self.role == Some(Role::Replica));
+        let offset = link.and_then(|link| link.offset).or(self.offset);
+        Position {
+            history: self.replid.clone().unwrap_or_default(),
+            offset: offset
+                .and_then(|offset| i64::try_from(offset).ok())
+                .unwrap_or_default(),
+        }
+    }
+
     /// Whether this is a replica whose link is up and whose synchronisation is over.
     #[must_use]
     pub fn is_linked(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use regmig_core::port::PortError;
+use regmig_core::position::{Lack, Position};
 use regmig_redis::info::Role;
 use regmig_redis::{Fault, Promotion, Redis, Write, fault_of};
 
@@ -10,12 +11,12 @@ use crate::server::Server;
 
 const KEY: &str = "regmig:epoch";
 
-fn promotion(offset: u64) -> Promotion {
+fn promotion(upto: Position) -> Promotion {
     Promotion {
         key: KEY.to_owned(),
         armed: "armed e1".to_owned(),
         promoted: "promoted e1".to_owned(),
-        offset,
+        upto,
         within: Duration::from_millis(500),
     }
 }
@@ -31,6 +32,10 @@ async fn set(redis: &Redis, key: &str, value: &str) {
 async fn says(redis: &Redis) -> Option<String> {
     let says = redis.get(KEY).await.unwrap();
     says.map(|says| String::from_utf8(says).unwrap())
+}
+
+async fn position(redis: &Redis) -> Position {
+    redis.info().await.unwrap().replication.position()
 }
 
 async fn role(redis: &Redis) -> Role {
@@ -108,10 +113,10 @@ async fn a_cutover_loses_nothing_and_costs_no_full_resync() {
     dest.swap(KEY, None, "armed e1").await.unwrap();
     set(&source, "last", "v").await;
     source.pause_writes(Duration::from_secs(60)).await.unwrap();
-    let fence = source.info().await.unwrap().replication.offset.unwrap();
+    let fence = position(&source).await;
     let full = stat(&replica, "sync_full").await;
 
-    dest.promote(&promotion(fence)).await.unwrap();
+    dest.promote(&promotion(fence.clone())).await.unwrap();
     assert_eq!(role(&dest).await, Role::Primary);
     assert_eq!(says(&dest).await.as_deref(), Some("promoted e1"));
     assert_eq!(dest.get("last").await.unwrap().unwrap(), b"v");
@@ -143,28 +148,70 @@ async fn a_cutover_loses_nothing_and_costs_no_full_resync() {
 async fn what_must_not_be_promoted_is_not() {
     let (primary, replica) = pair().await;
     let dest = replica.redis();
-    let says_nothing = refusal(&dest, &promotion(0)).await;
+    let start = Position {
+        offset: 0,
+        ..position(&dest).await
+    };
+    let at_start = || promotion(start.clone());
+    let says_nothing = refusal(&dest, &at_start()).await;
     assert!(matches!(says_nothing, Fault::Says { found, .. } if found == "nothing"));
     dest.swap(KEY, None, "withdrawn e1").await.unwrap();
-    let withdrawn = refusal(&dest, &promotion(0)).await;
+    let withdrawn = refusal(&dest, &at_start()).await;
     assert!(matches!(withdrawn, Fault::Says { found, .. } if found == "withdrawn e1"));
     dest.swap(KEY, Some("withdrawn e1"), "armed e1")
         .await
         .unwrap();
     let begun = Instant::now();
-    let behind = refusal(&dest, &promotion(u64::MAX)).await;
-    assert!(matches!(behind, Fault::Behind { .. }), "{behind}");
-    assert!(begun.elapsed() >= promotion(0).within);
+    let mut future = start.clone();
+    future.offset = i64::MAX;
+    let behind = refusal(&dest, &promotion(future)).await;
+    let bytes = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Behind {
+                lack: Lack::Bytes(_),
+                ..
+            }
+        )
+    };
+    assert!(bytes(&behind), "{behind}");
+    assert!(begun.elapsed() >= at_start().within);
     dest.config_set("replica-read-only", "yes").await.unwrap();
-    assert_eq!(refusal(&dest, &promotion(0)).await, Fault::ReadOnly);
+    assert_eq!(refusal(&dest, &at_start()).await, Fault::ReadOnly);
     assert_eq!(role(&dest).await, Role::Replica);
     assert_eq!(says(&dest).await.as_deref(), Some("armed e1"));
     dest.config_set("replica-read-only", "no").await.unwrap();
-    dest.promote(&promotion(0)).await.unwrap();
+    dest.promote(&at_start()).await.unwrap();
 
     let source = primary.redis();
     source.swap(KEY, None, "armed e1").await.unwrap();
-    assert_eq!(refusal(&source, &promotion(0)).await, Fault::NoReplica);
+    assert_eq!(refusal(&source, &at_start()).await, Fault::NoReplica);
+}
+
+/// A primary that was restarted counts from nothing: what its former replica has reached is more, and says nothing.
+#[tokio::test]
+async fn offsets_of_another_history_do_not_promote() {
+    let (primary, replica) = pair().await;
+    let dest = replica.redis();
+    let reached = position(&dest).await;
+    assert_eq!(reached.history, position(&primary.redis()).await.history);
+    drop(primary);
+    let restarted = Server::start(&[]).await;
+    let source = restarted.redis();
+    set(&source, "unheard of", "").await;
+    let fence = position(&source).await;
+    assert!(fence.offset < reached.offset, "{fence:?}, {reached:?}");
+    dest.swap(KEY, None, "armed e1").await.unwrap();
+    let refused = refusal(&dest, &promotion(fence)).await;
+    let other = matches!(
+        &refused,
+        Fault::Behind {
+            lack: Lack::Unknown,
+            ..
+        }
+    );
+    assert!(other, "{refused}");
+    assert_eq!(role(&dest).await, Role::Replica);
 }
 
 #[tokio::test]
@@ -182,7 +229,7 @@ async fn of_a_promotion_and_a_withdrawal_at_the_same_time_one_takes_place() {
             tokio::time::sleep(Duration::from_micros(100) * round).await;
             other.swap(KEY, Some("armed e1"), "withdrawn e1").await
         };
-        let wanted = promotion(0);
+        let wanted = promotion(position(&primary.redis()).await);
         let (promoted, withdrawn) = tokio::join!(dest.promote(&wanted), withdrawing);
         let (role, says) = (role(&dest).await, says(&dest).await);
         assert_eq!(withdrawn.unwrap(), says);

@@ -68,9 +68,7 @@ pub(super) static ALL: [Planted; 6] = [
                     Ok(match probed(cx, "cold/switch").await? {
                         Probe::Absent(missing) if unpaused(&missing) => {
                             match cx.ask(Query::Redis { machine }).await? {
-                                Answer::Redis(redis) => Probe::Holds(
-                                    json!({ "offset": redis.offset, "keys": redis.keys }),
-                                ),
+                                Answer::Redis(redis) => Probe::Holds(json!(redis.position)),
                                 _ => Probe::absent("no Redis"),
                             }
                         }
@@ -89,9 +87,13 @@ pub(super) static ALL: [Planted; 6] = [
             step.plan = |cx| {
                 Box::pin(async move {
                     let mut effects = planned(cx, "proxy/promote").await?;
+                    let machine = Machine::Dest;
+                    let reached = cx.ask(Query::Redis { machine }).await?;
                     for effect in &mut effects {
-                        if let Effect::Promote { offset, .. } = effect {
-                            *offset = 0;
+                        if let (Effect::Promote { upto, .. }, Answer::Redis(dest)) =
+                            (effect, &reached)
+                        {
+                            *upto = dest.position.clone();
                         }
                     }
                     Ok(effects)

@@ -243,7 +243,7 @@ impl Host {
         if redis.primary.is_none() || redis.loading_until > now {
             return;
         }
-        match redis.replicate(primary, now) {
+        match redis.replicate(primary, self.full_until <= now, now) {
             Replicated::Nothing => {}
             Replicated::Some(ops) => self.append(&ops, now),
             Replicated::Everything => {

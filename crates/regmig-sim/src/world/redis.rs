@@ -3,6 +3,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
+use regmig_core::position::Position;
+
 use super::files::{Content, Data, Op};
 
 /// How long a written command takes to reach a replica, milliseconds.
@@ -67,6 +69,13 @@ impl Redis {
         }
     }
 
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            history: self.history.to_string(),
+            offset: self.offset,
+        }
+    }
+
     /// Whether a client's write is taken now.
     pub(crate) fn takes_writes(&self, now: i64) -> bool {
         self.loading_until <= now
@@ -106,7 +115,12 @@ impl Redis {
     }
 
     /// What this replica does now about its primary, where that can be reached: commands to take over, or everything.
-    pub(crate) fn replicate(&mut self, primary: Option<&Self>, now: i64) -> Replicated {
+    pub(crate) fn replicate(
+        &mut self,
+        primary: Option<&Self>,
+        has_room: bool,
+        now: i64,
+    ) -> Replicated {
         let Some(primary) = primary.filter(|primary| primary.loading_until <= now) else {
             self.link = Link::Down;
             return Replicated::Nothing;
@@ -129,6 +143,11 @@ impl Redis {
                 Replicated::Nothing
             }
             Link::Syncing(until) if until > now => Replicated::Nothing,
+            // What came cannot be written down.
+            Link::Syncing(_) if !has_room => {
+                self.link = Link::Syncing(now + RESYNC_MS);
+                Replicated::Nothing
+            }
             Link::Syncing(_) => {
                 self.link = Link::Up;
                 self.data = Arc::clone(&primary.data);
@@ -246,7 +265,7 @@ mod tests {
     fn catch_up(replica: &mut Redis, primary: &Redis, now: i64) -> u32 {
         let mut anew = 0;
         for later in 0..50 {
-            let taken = replica.replicate(Some(primary), now + later * 50);
+            let taken = replica.replicate(Some(primary), true, now + later * 50);
             anew += u32::from(matches!(taken, Replicated::Everything));
         }
         assert_eq!((replica.link, replica.offset), (Link::Up, primary.offset));

@@ -7,6 +7,7 @@ use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{Container, RedisState};
 use regmig_core::machine::Machine;
 use regmig_core::port::Observe as _;
+use regmig_core::position::Lack;
 use regmig_procedure::spec::Spec;
 use serde_json::{Value, json};
 
@@ -99,6 +100,15 @@ async fn see(world: &World, machine: Machine) -> Seen {
     })
 }
 
+/// How far behind its primary a replica is, for a line that goes on with it; nothing where the primary cannot be asked.
+fn behind(replica: &RedisState, primary: Option<&RedisState>) -> String {
+    let Some(primary) = primary else {
+        return String::new();
+    };
+    let lack = replica.position.lacks(&primary.position);
+    format!(", {}", lack.unwrap_or(Lack::Bytes(0)))
+}
+
 impl Truth {
     fn seen(&self, machine: Machine) -> &Seen {
         match machine {
@@ -183,11 +193,9 @@ impl Truth {
         }
         let source = self.source.redis.as_ref()?;
         let primary = source.primary.as_ref()?;
-        let lag = self
-            .lag()
-            .map_or(String::new(), |lag| format!(", {lag} bytes behind"));
         Some(if source.link_up {
-            format!("replication: source follows {primary}, link up{lag}")
+            let behind = behind(source, self.dest.redis.as_ref());
+            format!("replication: source follows {primary}, link up{behind}")
         } else {
             format!(
                 "replication: ALARM, source follows {primary} but the link is DOWN; source's DNS grows stale"
@@ -197,13 +205,13 @@ impl Truth {
 
     /// How far dest's Redis is, while it follows source's.
     fn warmth(&self) -> Option<String> {
-        let (source, dest) = (self.source.redis.as_ref(), self.dest.redis.as_ref()?);
+        let dest = self.dest.redis.as_ref()?;
         let primary = dest.primary.as_ref()?;
         Some(if let Some(resync) = &dest.resync {
             format!("replication: dest follows {primary}, {resync}")
         } else if dest.link_up {
-            let lag = source.map_or(0, |source| (source.offset - dest.offset).max(0));
-            format!("replication: dest follows {primary}, link up, {lag} bytes behind")
+            let behind = behind(dest, self.source.redis.as_ref());
+            format!("replication: dest follows {primary}, link up{behind}")
         } else {
             format!("replication: dest follows {primary}, but the link is DOWN")
         })
@@ -224,7 +232,11 @@ impl Truth {
     fn lag(&self) -> Option<i64> {
         let (source, dest) = (self.source.redis.as_ref()?, self.dest.redis.as_ref()?);
         source.primary.as_ref()?;
-        Some(dest.offset.saturating_sub(source.offset).max(0))
+        match source.position.lacks(&dest.position) {
+            None => Some(0),
+            Some(Lack::Bytes(bytes)) => Some(bytes),
+            Some(Lack::Unknown) => None,
+        }
     }
 
     pub(super) fn json(&self) -> Value {

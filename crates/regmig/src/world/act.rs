@@ -224,9 +224,9 @@ impl World {
             }
             Effect::Promote {
                 epoch,
-                offset,
+                upto,
                 within_ms,
-            } => self.promote(epoch, *offset, *within_ms).await?,
+            } => self.promote(epoch, upto, *within_ms).await?,
             Effect::Withdraw { epoch } => self.withdraw(epoch).await?,
             Effect::Arm {
                 machine,

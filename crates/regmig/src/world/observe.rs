@@ -174,7 +174,6 @@ impl Site {
         let replication = &info.replication;
         let replica = replication.role == Some(Role::Replica);
         let link = replication.link.as_ref().filter(|_| replica);
-        let offset = link.and_then(|link| link.offset).or(replication.offset);
         let syncing = link.filter(|link| link.sync_in_progress);
         let came = syncing.map(|link| link.sync_read_bytes.unwrap_or_default());
         let rate = self.resync.rate(came, Instant::now());
@@ -194,10 +193,7 @@ impl Site {
             link_idle_s: link
                 .and_then(|link| link.last_io_seconds)
                 .and_then(|idle| i64::try_from(idle).ok()),
-            history: replication.replid.clone().unwrap_or_default(),
-            offset: offset
-                .and_then(|offset| i64::try_from(offset).ok())
-                .unwrap_or_default(),
+            position: replication.position(),
             replicas: replication.replicas.len() as u64,
             appendonly: info.persistence.aof_enabled,
             // Redis' own default, for a server that does not tell.

@@ -42,18 +42,10 @@ pub(crate) const CAUGHT_UP: ProcedureStep = ProcedureStep {
                     if dest.loading { ", loading" } else { "" }
                 )));
             }
-            if source.history != dest.history {
-                return Ok(Probe::absent(
-                    "dest's Redis was started anew, and source's has not heard of it",
-                ));
-            }
-            Ok(if source.offset >= dest.offset {
-                Probe::Holds(json!({ "source": source.offset, "dest": dest.offset }))
-            } else {
-                Probe::Absent(format!(
-                    "source is at offset {}, dest at {}",
-                    source.offset, dest.offset
-                ))
+            let (source, dest) = (source.position, dest.position);
+            Ok(match source.lacks(&dest) {
+                None => Probe::Holds(json!({ "source": source.offset, "dest": dest.offset })),
+                Some(lack) => Probe::Absent(format!("source's Redis is {lack}")),
             })
         })
     },

@@ -43,7 +43,7 @@ pub(crate) const PROMOTE: ProcedureStep = ProcedureStep {
             }
             Ok(
                 if says == Some(promoted(&epoch)) && redis.role == "master" {
-                    Probe::Holds(json!({ "offset": redis.offset, "keys": redis.keys }))
+                    Probe::Holds(json!({ "offset": redis.position.offset, "keys": redis.keys }))
                 } else {
                     Probe::absent("dest's Redis is not promoted")
                 },
@@ -56,7 +56,7 @@ pub(crate) const PROMOTE: ProcedureStep = ProcedureStep {
             let mut effects = start_redis(cx).await?;
             effects.push(Effect::Promote {
                 epoch: epoch(cx)?,
-                offset: fence(cx)?,
+                upto: fence(cx)?,
                 within_ms: PROMOTE_MS,
             });
             // Clients wait: what is already thawed is left alone, and nobody looks first.

@@ -6,7 +6,7 @@
 use regmig_core::effect::Effect;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
-use regmig_core::step::{Patience, Probe, StepError, Undo};
+use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
 
 use super::{primary, redis_runs};
 use crate::ask::{self, Cx};
@@ -122,12 +122,38 @@ async fn follows(cx: &Cx<'_>) -> Result<Probe, StepError> {
         return Ok(Probe::absent("dest's Redis does not follow source's"));
     }
     if let Some(resync) = dest.resync {
+        // Where it cannot be written down it begins again and again.
+        if resync.came == 0
+            && let Some(refusal) = no_room(cx).await?
+        {
+            return Ok(refusal.into());
+        }
         return Ok(Probe::Absent(resync.to_string()));
     }
     if !dest.link_up || dest.loading {
         return Ok(Probe::absent("the replication link is not up yet"));
     }
     caught_up(cx).await
+}
+
+/// Why a full resync has no room on dest, if that is so. It takes less than source's data folder does.
+async fn no_room(cx: &Cx<'_>) -> Result<Option<Refusal>, StepError> {
+    let data = ask::folder(cx, Machine::Source, cx.spec.data(Machine::Source)).await?;
+    let needed = data.unwrap_or_default().bytes;
+    let free = ask::host(cx, Machine::Dest).await?.free_bytes;
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    Ok((free < needed).then(|| Refusal {
+        what: "free disk on dest".to_owned(),
+        found: format!("{:.1} MB", megabytes(free)),
+        expected: format!(
+            "{:.1} MB or more: dest's Redis writes down all that source's sends it",
+            megabytes(needed)
+        ),
+        hint: format!(
+            "make room in {} on dest",
+            cx.spec.machine(Machine::Dest).root
+        ),
+    }))
 }
 
 /// How often, and after which pause each, dest's Redis is looked at for what source's had a moment ago: a second in all.
@@ -137,26 +163,21 @@ const BETWEEN_MS: u64 = 50;
 /// dest's Redis soon has what source's has now. That its link is up does not say so: what source sent may be held up in the
 /// tunnel for minutes, and source may have given this replica up meanwhile.
 async fn caught_up(cx: &Cx<'_>) -> Result<Probe, StepError> {
-    let source = ask::redis(cx, Machine::Source).await?;
-    let wanted = source.offset;
-    let mut reached = 0;
-    for _ in 0..LOOKS {
-        let dest = ask::redis(cx, Machine::Dest).await?;
-        if dest.history != source.history {
-            return Ok(Probe::absent(
-                "source's Redis was started anew, and dest's has not heard of it",
-            ));
-        }
-        reached = dest.offset;
-        if reached >= wanted {
+    let wanted = ask::redis(cx, Machine::Source).await?.position;
+    let mut looks = LOOKS;
+    loop {
+        let reached = ask::redis(cx, Machine::Dest).await?.position;
+        let Some(lack) = reached.lacks(&wanted) else {
             return Ok(Probe::holds());
+        };
+        looks -= 1;
+        if looks == 0 {
+            return Ok(Probe::Absent(format!(
+                "of what source's Redis had a second ago, dest's is {lack}"
+            )));
         }
         ask::sleep(cx, BETWEEN_MS).await?;
     }
-    let behind = wanted.saturating_sub(reached);
-    Ok(Probe::Absent(format!(
-        "dest's Redis is {behind} bytes behind what source's sent a second ago"
-    )))
 }
 
 /// dest's services but nginx.

@@ -7,6 +7,7 @@ use regmig_core::cursor::Cursor;
 use regmig_core::effect::Effect;
 use regmig_core::facts::Container;
 use regmig_core::machine::Machine;
+use regmig_core::position::Position;
 use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
 use serde::{Deserialize, Serialize};
@@ -262,16 +263,9 @@ pub(super) async fn disarm(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
     Ok(effects)
 }
 
-/// What the fence leaves as evidence.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Fenced {
-    /// What source's Redis had sent to replicas when it took no write any more, or more.
-    pub(super) offset: i64,
-}
-
-/// Everything that was accepted on source, as an offset.
-pub(super) fn fence(cx: &Cx<'_>) -> Result<i64, StepError> {
-    Ok(cx.evidence::<Fenced>(SWITCH_ID)?.offset)
+/// Everything that was accepted on source: what its Redis had sent to replicas when it took no write any more, or more.
+pub(super) fn fence(cx: &Cx<'_>) -> Result<Position, StepError> {
+    cx.evidence(SWITCH_ID)
 }
 
 pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
@@ -283,21 +277,21 @@ pub(crate) const SWITCH: ProcedureStep = ProcedureStep {
             let machine = Machine::Source;
             let becomes = switched(cx).await?;
             let loaded = ask::nginx_loaded(cx, machine);
-            // The offset is read when no write can follow any more.
-            let offset = async {
+            // It is read when no write can follow any more.
+            let fence = async {
                 if !ask::writes_paused(cx, machine).await? {
                     return Ok(None);
                 }
-                Ok::<_, StepError>(Some(ask::redis(cx, machine).await?.offset))
+                Ok::<_, StepError>(Some(ask::redis(cx, machine).await?.position))
             };
-            let (loaded, offset) = futures::future::join(loaded, offset).await;
+            let (loaded, fence) = futures::future::join(loaded, fence).await;
             if loaded? != Some(sum(&becomes)) {
                 return Ok(Probe::absent(
                     "source's nginx does not send its clients to dest",
                 ));
             }
-            Ok(match offset? {
-                Some(offset) => Probe::Holds(keep(&Fenced { offset })?),
+            Ok(match fence? {
+                Some(position) => Probe::Holds(keep(&position)?),
                 None => Probe::absent("source's Redis takes writes"),
             })
         })
@@ -416,7 +410,7 @@ pub(crate) const CAUGHT_UP: ProcedureStep = ProcedureStep {
     title: "see dest's Redis at source's offset",
     probe: |cx| {
         Box::pin(async move {
-            let fenced = cx.evidence::<Fenced>(SWITCH_ID)?;
+            let fence = fence(cx)?;
             let dest = ask::redis(cx, Machine::Dest).await?;
             if dest.primary.as_deref() != Some(primary(cx).as_str()) || !dest.link_up {
                 return Ok(Probe::absent("dest's Redis does not hear from source's"));
@@ -424,13 +418,14 @@ pub(crate) const CAUGHT_UP: ProcedureStep = ProcedureStep {
             // Those of regmig's own are gone before anybody compares with this.
             let own = 1 + keys_of(&canary(cx, "m")).len() as u64;
             let keys = dest.keys.saturating_sub(own);
-            Ok(if dest.offset >= fenced.offset {
-                Probe::Holds(json!({ "offset": dest.offset, "fence": fenced.offset, "keys": keys }))
-            } else {
-                Probe::Absent(format!(
-                    "dest is at offset {}, source's last write at {}",
-                    dest.offset, fenced.offset
-                ))
+            let reached = dest.position;
+            Ok(match reached.lacks(&fence) {
+                None => Probe::Holds(
+                    json!({ "offset": reached.offset, "fence": fence.offset, "keys": keys }),
+                ),
+                Some(lack) => {
+                    Probe::Absent(format!("of source's last write, dest's Redis is {lack}"))
+                }
             })
         })
     },

@@ -1,6 +1,7 @@
 //! Effects that a live cutover is made of.
 
 use regmig_core::machine::Machine;
+use regmig_core::position::Position;
 use regmig_procedure::steps::live;
 
 use super::refused;
@@ -86,7 +87,12 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn promote(&mut self, epoch: &str, offset: i64, within_ms: u64) -> Result<(), Stop> {
+    pub(super) fn promote(
+        &mut self,
+        epoch: &str,
+        upto: &Position,
+        within_ms: u64,
+    ) -> Result<(), Stop> {
         self.local_write(Machine::Dest)?;
         let end = self.now + i64::try_from(within_ms).unwrap_or(i64::MAX);
         loop {
@@ -104,11 +110,11 @@ impl State {
             if !follows {
                 return refused("Redis on dest is no replica");
             }
-            if redis.offset >= offset {
+            let Some(lack) = redis.position().lacks(upto) else {
                 break;
-            }
+            };
             if self.now >= end {
-                return refused(format!("offset {} of {offset}", redis.offset));
+                return refused(format!("Redis on dest is {lack}"));
             }
             self.pass(LOOK_MS);
         }

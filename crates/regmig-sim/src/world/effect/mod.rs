@@ -145,9 +145,9 @@ impl State {
             Effect::ReloadNginx { machine, drain_ms } => self.reload_nginx(*machine, *drain_ms)?,
             Effect::Promote {
                 epoch,
-                offset,
+                upto,
                 within_ms,
-            } => self.promote(epoch, *offset, *within_ms)?,
+            } => self.promote(epoch, upto, *within_ms)?,
             Effect::Withdraw { epoch } => self.withdraw(epoch)?,
             Effect::Arm {
                 machine,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
+use regmig_core::position::Position;
 use regmig_procedure::steps::live;
 use regmig_redis::Promotion;
 
@@ -142,18 +143,18 @@ impl World {
             .map(|_| ())
     }
 
-    /// Makes dest's Redis its own primary once it has reached an offset, unless the epoch is spent.
+    /// Makes dest's Redis its own primary once it has got to a position, unless the epoch is spent.
     pub(super) async fn promote(
         &self,
         epoch: &str,
-        offset: i64,
+        upto: &Position,
         within_ms: u64,
     ) -> Result<(), PortError> {
         let promotion = Promotion {
             key: live::EPOCH_KEY.to_owned(),
             armed: live::armed(epoch),
             promoted: live::promoted(epoch),
-            offset: u64::try_from(offset).unwrap_or_default(),
+            upto: upto.clone(),
             within: Duration::from_millis(within_ms),
         };
         self.dest.redis.promote(&promotion).await
