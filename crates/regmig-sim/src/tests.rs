@@ -124,6 +124,14 @@ fn offsets_of_two_histories_are_not_compared() {
     waits_before(schedule, "started cold/follow", "reached proxy/promote");
 }
 
+/// Two disks are full one after the other: it goes on once both have room, and whoever types `resume` has seen to that.
+#[test]
+fn a_second_full_disk_is_waited_out() {
+    harmless(
+        "live-fresh/to:proxy,back:warm/back:nameservers/E28:refused+E69:full-dest+E87:full-source+J227:unwritten",
+    );
+}
+
 /// A live migration rests at `proxy` with a source whose DNS answers what dest has accepted, after a rollback too.
 #[test]
 fn source_follows_dest_at_the_proxy_of_a_live_migration() {

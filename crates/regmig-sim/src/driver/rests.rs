@@ -36,21 +36,7 @@ impl Runner<'_> {
         {
             let mut inner = self.world.inner();
             let world = &mut inner.state;
-            let late = world
-                .late
-                .iter()
-                .map(|late| late.due_ms)
-                .max()
-                .unwrap_or_default();
-            let trouble = [
-                world.cut_until,
-                world.tunnel_down_until,
-                world.source.full_until,
-                world.dest.full_until,
-                late,
-            ];
-            let end = trouble.into_iter().max().unwrap_or_default();
-            let wait = (end - world.now).max(0) + 3000;
+            let wait = (world.trouble_until() - world.now).max(0) + 3000;
             world.pass(wait);
             world.audit();
             let wanted = match state.writes() {

@@ -20,7 +20,7 @@ use super::book::Book;
 use crate::schedule::{Goal, Schedule, Then};
 use crate::world::Left;
 
-/// How often an operator types `resume` before trying something else. Every fault has ended by then.
+/// How often an operator types `resume`, once every fault has ended, before trying something else.
 const RESUMES: u32 = 8;
 /// How often a cutover may take the way out before it is through.
 const RETURNS: u32 = 6;
@@ -125,8 +125,14 @@ impl Runner<'_> {
                 resumes = 0;
             }
             resumes += 1;
+            let mut inner = self.world.inner();
+            let world = &mut inner.state;
             let wait = if resumes > 1 { PATIENT_MS } else { OPERATOR_MS };
-            self.world.inner().state.pass(wait);
+            world.pass(wait);
+            if world.trouble_until().max(world.clogged_until) > world.now {
+                resumes = resumes.min(2);
+            }
+            drop(inner);
             if resumes <= RESUMES {
                 continue;
             }

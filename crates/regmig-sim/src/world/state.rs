@@ -111,6 +111,18 @@ impl State {
         }
     }
 
+    /// When everything has ended that keeps effects from taking place, or has them take place later.
+    pub(crate) fn trouble_until(&self) -> i64 {
+        let late = self.late.iter().map(|late| late.due_ms);
+        let others = [
+            self.cut_until,
+            self.tunnel_down_until,
+            self.source.full_until,
+            self.dest.full_until,
+        ];
+        late.chain(others).max().unwrap_or_default()
+    }
+
     /// One part of an effect begins, unless a fault cuts the effect here. Time passes.
     pub(crate) fn beat(&mut self) -> Result<(), Stop> {
         if let Some(left) = &mut self.budget {
