@@ -1,5 +1,6 @@
 //! Walks a server and collects the items of one slice.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use redis::Cmd;
@@ -7,13 +8,30 @@ use regmig_core::port::PortError;
 
 use crate::client::Redis;
 use crate::digest::item::{ITEM_DIGITS, Item};
-use crate::digest::script::{Script, Slice};
+use crate::digest::script::{Call, Script, Slice};
 use crate::digest::{DigestOptions, DigestProgress, Pace, pieces};
 use crate::fault::Fault;
 use crate::reader::Reader;
 
 /// A server is left alone for no longer than this at a time.
 const LONGEST_REST: Duration = Duration::from_millis(20);
+
+/// How long a server is left alone after each answer to calls of one kind, where its clients come first.
+///
+/// For as long as the answer took longer than the quickest so far: that is the time in which others were served, here, on the way
+/// or on the machine. The congestion control of LEDBAT (RFC 6817) takes what is left over in the same way.
+#[derive(Debug, Default)]
+struct Rest {
+    quickest: Option<Duration>,
+}
+
+impl Rest {
+    fn after(&mut self, took: Duration) -> Duration {
+        let quickest = self.quickest.map_or(took, |quickest| quickest.min(took));
+        self.quickest = Some(quickest);
+        (took - quickest).min(LONGEST_REST)
+    }
+}
 
 /// How many names one call asks for.
 const NAMES: u32 = 1000;
@@ -29,6 +47,7 @@ pub(crate) struct Collector {
     databases: Vec<u32>,
     keys: u64,
     pace: Pace,
+    rests: BTreeMap<&'static str, Rest>,
     progress: DigestProgress,
 }
 
@@ -44,6 +63,7 @@ impl Collector {
             databases: info.keyspace.keys().copied().collect(),
             keys: info.keys(),
             pace: options.pace,
+            rests: BTreeMap::new(),
             progress: DigestProgress {
                 done: 0,
                 total: info.keys(),
@@ -125,28 +145,30 @@ impl Collector {
         cursor: u64,
     ) -> Result<(u64, Keys), PortError> {
         self.reader.select(database);
-        let mut call = redis::cmd("SCAN");
-        call.arg(cursor).arg("COUNT").arg(NAMES);
-        self.put(&call, "SCAN").await
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("COUNT").arg(NAMES);
+        self.put("names", &command, "SCAN").await
     }
 
     /// One call of the script on the server that is being read.
     pub(crate) async fn ask<T: redis::FromRedisValue>(
         &mut self,
-        call: &Cmd,
+        call: &Call,
     ) -> Result<T, PortError> {
-        self.put(call, self.script.what()).await
+        self.put(call.mode, &call.command, self.script.what()).await
     }
 
     async fn put<T: redis::FromRedisValue>(
         &mut self,
-        call: &Cmd,
+        kind: &'static str,
+        command: &Cmd,
         what: &str,
     ) -> Result<T, PortError> {
         let asked = Instant::now();
-        let answer = self.reader.ask(call, what).await?;
+        let answer = self.reader.ask(command, what).await?;
         if self.pace == Pace::Gentle {
-            tokio::time::sleep(asked.elapsed().min(LONGEST_REST)).await;
+            let rest = self.rests.entry(kind).or_default();
+            tokio::time::sleep(rest.after(asked.elapsed())).await;
         }
         Ok(answer)
     }
@@ -219,5 +241,18 @@ impl Collector {
                 .min(self.progress.total),
             total: self.progress.total,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_left_alone_for_as_long_as_it_was_others_turn() {
+        let mut rest = Rest::default();
+        let mut after = |ms| rest.after(Duration::from_millis(ms)).as_millis();
+        assert_eq!([after(7), after(7), after(12)], [0, 0, 5]);
+        assert_eq!([after(5), after(12), after(500)], [0, 7, 20]);
     }
 }

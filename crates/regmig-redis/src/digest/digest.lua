@@ -26,6 +26,13 @@ local PER_KEY, PER_BYTE, PER_ELEMENT = 5000, 4, 2000
 local KIND = { string = 0, hash = 1, set = 2, list = 3, zset = 4, stream = 5 }
 local CARD = { hash = 'HLEN', set = 'SCARD', list = 'LLEN', zset = 'ZCARD', stream = 'XLEN' }
 
+-- Numbers up to a few hundred as text: to format one takes longer than to hash what it belongs to.
+local TEXT = setmetatable({}, { __index = function(known, n)
+  local text = format('%.0f', n)
+  if n < 512 then known[n] = text end
+  return text
+end })
+
 local function key_mark(key) return sub(sha(db .. ':' .. key), 1, 16) end
 
 local function is_excluded(key)
@@ -73,7 +80,7 @@ local function add_fields(sum, key, pairs_)
     times = call('HPEXPIRETIME', key, 'FIELDS', #names, unpack(names))
   end
   for i = 1, #pairs_, 2 do
-    local text = len(pairs_[i]) .. ':' .. pairs_[i] .. pairs_[i + 1]
+    local text = TEXT[len(pairs_[i])] .. ':' .. pairs_[i] .. pairs_[i + 1]
     local at = times and times[(i + 1) / 2]
     if at and at > 0 and expiry ~= 'none' then text = text .. ';' .. format('%.0f', at) end
     add(sum, text)
@@ -130,7 +137,7 @@ local function item(key, mark, kind, value)
     code = code + 8
     time = format('%.0f', at)
   end
-  local record = sha(kind .. ';' .. time .. ';' .. db .. ';' .. len(key) .. ':' .. key .. ';' .. value)
+  local record = sha(kind .. ';' .. time .. ';' .. db .. ';' .. TEXT[len(key)] .. ':' .. key .. ';' .. value)
   return mark .. sub(record, 1, 15) .. format('%x', code)
 end
 

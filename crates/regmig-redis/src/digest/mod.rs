@@ -59,12 +59,12 @@ pub struct DigestOptions {
 }
 
 impl Default for DigestOptions {
-    /// Everything, exactly, in at most 24 MB and 3 ms steps without a pause.
+    /// Everything, exactly, in at most 64 MB and 3 ms steps without a pause.
     fn default() -> Self {
         Self {
             excluded: Vec::new(),
             expiry: Expiry::Exact,
-            keys_in_memory: 1_500_000,
+            keys_in_memory: 4_000_000,
             pace: Pace::Steady,
         }
     }
@@ -73,8 +73,8 @@ impl Default for DigestOptions {
 /// How much of a server's time is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// Calls of about 3 ms, after each of which the server is left alone for as long as its answer took, and 20 ms at most: its
-    /// clients come first.
+    /// Calls of about 3 ms, after each of which the server is left alone for as long as the answer took longer than the
+    /// quickest so far, and 20 ms at most: its clients come first, and where there is nobody else it goes on at once.
     Gentle,
     /// Calls of about 3 ms without a pause.
     Steady,

@@ -8,6 +8,12 @@ use crate::info::Info;
 
 const SCRIPT: &str = include_str!("digest.lua");
 
+/// One call of the script.
+pub(crate) struct Call {
+    pub(crate) mode: &'static str,
+    pub(crate) command: Cmd,
+}
+
 /// Builds calls of the script for one server.
 pub(crate) struct Script {
     /// `EVAL_RO` goes on while writes are paused; before Redis 7 there is only `EVAL`.
@@ -78,45 +84,47 @@ impl Script {
     }
 
     /// A call for one batch of `SCAN`.
-    pub(crate) fn scan(&self, database: u32, slice: &Slice, cursor: u64, count: u32) -> Cmd {
+    pub(crate) fn scan(&self, database: u32, slice: &Slice, cursor: u64, count: u32) -> Call {
         let mut call = self.call("scan", database, slice);
-        call.arg(cursor).arg(count);
+        call.command.arg(cursor).arg(count);
         call
     }
 
     /// A call for keys by name.
-    pub(crate) fn keys(&self, database: u32, keys: &[Vec<u8>]) -> Cmd {
+    pub(crate) fn keys(&self, database: u32, keys: &[Vec<u8>]) -> Call {
         let mut call = self.call("keys", database, &Slice::WHOLE);
-        call.arg(keys);
+        call.command.arg(keys);
         call
     }
 
     /// A call for one piece of a large key.
-    pub(crate) fn piece(&self, database: u32, key: &[u8], cursor: &str) -> Cmd {
+    pub(crate) fn piece(&self, database: u32, key: &[u8], cursor: &str) -> Call {
         let mut call = self.call("piece", database, &Slice::WHOLE);
-        call.arg(key).arg(cursor);
+        call.command.arg(key).arg(cursor);
         call
     }
 
     /// A call that turns the sum of all pieces into an item.
-    pub(crate) fn finish(&self, database: u32, key: &[u8], kind: &str, sum: [u64; 3]) -> Cmd {
+    pub(crate) fn finish(&self, database: u32, key: &[u8], kind: &str, sum: [u64; 3]) -> Call {
         let mut call = self.call("finish", database, &Slice::WHOLE);
-        call.arg(key).arg(kind).arg(&sum);
+        call.command.arg(key).arg(kind).arg(&sum);
         call
     }
 
-    fn call(&self, mode: &str, database: u32, slice: &Slice) -> Cmd {
-        let mut call = redis::cmd(self.command);
-        call.arg(SCRIPT).arg(0);
-        call.arg(mode)
+    fn call(&self, mode: &'static str, database: u32, slice: &Slice) -> Call {
+        let mut command = redis::cmd(self.command);
+        command.arg(SCRIPT).arg(0);
+        command
+            .arg(mode)
             .arg(database)
             .arg(self.expiry)
             .arg(u8::from(self.field_expiry))
             .arg(self.pace.work());
-        call.arg(format!("{:04x}", slice.low))
+        command
+            .arg(format!("{:04x}", slice.low))
             .arg(format!("{:04x}", slice.high));
-        call.arg(self.excluded.len()).arg(&self.excluded);
-        call
+        command.arg(self.excluded.len()).arg(&self.excluded);
+        Call { mode, command }
     }
 }
 
