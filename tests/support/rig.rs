@@ -20,6 +20,9 @@ use crate::{lab_config, program};
 /// How long source must be quiet in tests, unless one says otherwise.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// So many users are compared at `verified`: every one takes four seconds of each run, and is what the demo is for.
+const ASKED: u32 = 200;
+
 /// How long one command of regmig may take before the test has failed.
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -52,7 +55,7 @@ impl Rig {
     ///
     /// When the lab cannot be reset or the folder cannot be written.
     pub fn new(name: &str) -> Tried<Self> {
-        Self::with(name, &Wishes::copy(QUIET))
+        Self::with(name, Wishes::copy(QUIET))
     }
 
     /// The same for strategy `live`.
@@ -61,10 +64,14 @@ impl Rig {
     ///
     /// As [`Rig::new`].
     pub fn live(name: &str) -> Tried<Self> {
-        Self::with(name, &Wishes::live(QUIET))
+        Self::with(name, Wishes::live(QUIET))
     }
 
-    fn with(name: &str, wishes: &Wishes) -> Tried<Self> {
+    fn with(name: &str, wishes: Wishes) -> Tried<Self> {
+        let wishes = Wishes {
+            verify_sample: Some(ASKED),
+            ..wishes
+        };
         let config = lab_config();
         let tests = config.folder.join("tests");
         fs::create_dir_all(&tests)?;
@@ -79,7 +86,7 @@ impl Rig {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
-        let toml = operator::lay_out(&lab, &folder, wishes)?;
+        let toml = operator::lay_out(&lab, &folder, &wishes)?;
         for made in ["said", "tmp"] {
             fs::create_dir_all(folder.join(made))?;
         }

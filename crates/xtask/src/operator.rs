@@ -31,6 +31,8 @@ pub struct Wishes {
     pub quiet: Duration,
     /// How data travels: `copy` or `live`.
     pub strategy: String,
+    /// How many users both DNS servers are asked for at `verified`; every one if there is no number.
+    pub verify_sample: Option<u32>,
 }
 
 impl Wishes {
@@ -39,6 +41,7 @@ impl Wishes {
         Self {
             quiet,
             strategy: "copy".to_owned(),
+            verify_sample: None,
         }
     }
 
@@ -47,6 +50,7 @@ impl Wishes {
         Self {
             quiet,
             strategy: "live".to_owned(),
+            verify_sample: None,
         }
     }
 }
@@ -144,6 +148,9 @@ fn regmig_toml(lab: &Lab, wishes: &Wishes) -> String {
         after = records(dest),
         quiet = wishes.quiet.as_secs(),
     ));
+    if let Some(users) = wishes.verify_sample {
+        text.push_str(&format!("verify_sample = {users}\n"));
+    }
     text
 }
 

@@ -51,6 +51,7 @@ impl Demo {
         Wishes {
             quiet: QUIET,
             strategy: self.strategy.clone(),
+            verify_sample: None,
         }
     }
 
