@@ -63,6 +63,7 @@ fn compare_data(folder: &Path, own: &mut Own) -> Result<(), BenchError> {
         .map_while(Result::ok)
     {
         said.push_str(&line);
+        said.push('\n');
         found = own.verified(&line);
         if found {
             break;

@@ -136,7 +136,8 @@ async fn follows(cx: &Cx<'_>) -> Result<Probe, StepError> {
     caught_up(cx).await
 }
 
-/// Why a full resync has no room on dest, if that is so. It takes less than source's data folder does.
+/// Why a full resync has no room on dest, if that is so. Source's data folder is the estimate of what it takes:
+/// Redis does not tell before it sends.
 async fn no_room(cx: &Cx<'_>) -> Result<Option<Refusal>, StepError> {
     let data = ask::folder(cx, Machine::Source, cx.spec.data(Machine::Source)).await?;
     let needed = data.unwrap_or_default().bytes;
