@@ -127,9 +127,13 @@ fn offsets_of_two_histories_are_not_compared() {
 /// Two disks are full one after the other: it goes on once both have room, and whoever types `resume` has seen to that.
 #[test]
 fn a_second_full_disk_is_waited_out() {
-    harmless(
+    let trace = harmless(
         "live-fresh/to:proxy,back:warm/back:nameservers/E28:refused+E69:full-dest+E87:full-source+J227:unwritten",
     );
+    let told = trace
+        .iter()
+        .filter(|line| line.contains("0 bytes are free on source"));
+    assert!(told.count() > 1, "{trace:#?}");
 }
 
 /// A live migration rests at `proxy` with a source whose DNS answers what dest has accepted, after a rollback too.

@@ -26,7 +26,7 @@ local PER_KEY, PER_BYTE, PER_ELEMENT = 5000, 4, 2000
 local KIND = { string = 0, hash = 1, set = 2, list = 3, zset = 4, stream = 5 }
 local CARD = { hash = 'HLEN', set = 'SCARD', list = 'LLEN', zset = 'ZCARD', stream = 'XLEN' }
 
--- Numbers up to a few hundred as text: to format one takes longer than to hash what it belongs to.
+-- Numbers up to a few hundred as text, each formatted once a call.
 local TEXT = setmetatable({}, { __index = function(known, n)
   local text = format('%.0f', n)
   if n < 512 then known[n] = text end
