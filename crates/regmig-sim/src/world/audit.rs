@@ -23,7 +23,8 @@ impl State {
 
     /// What must hold at every instant.
     pub(super) fn watch(&mut self) {
-        if self.writers().len() > 1 {
+        let [source, dest] = Machine::BOTH.map(|machine| self.accepts(machine));
+        if source.is_some() && dest.is_some() && source != dest {
             self.violation("two machines accept writes".to_owned());
         }
     }
@@ -34,12 +35,12 @@ impl State {
         }
     }
 
-    /// Acknowledged users that a machine's data does not hold: what its Redis has, or would load.
+    /// Keys of acknowledged users that a machine's data does not hold: what its Redis has, or would load.
     fn missing_on(&self, machine: Machine) -> Vec<Arc<str>> {
         let host = self.host(machine);
         let at_rest;
         let data = match &host.redis {
-            Some(redis) => &*redis.data,
+            Some(redis) => &redis.data,
             None => {
                 at_rest = load(
                     host.disk
@@ -50,17 +51,9 @@ impl State {
                 &at_rest
             }
         };
-        let mut key = String::new();
-        let gone = |user: &&Arc<str>| {
-            key.clear();
-            key.push_str(user);
-            key.push_str(":server");
-            !data.contains_key(key.as_str())
-        };
-        self.clients
-            .acknowledged
-            .iter()
-            .filter(gone)
+        let acknowledged = self.clients.acknowledged.iter();
+        acknowledged
+            .filter(|key| !data.contains_key(&***key))
             .cloned()
             .collect()
     }
@@ -72,7 +65,7 @@ impl State {
             format!(
                 "{machine} misses {} acknowledged writes, {} among them",
                 missing.len(),
-                missing.first().map_or("", |user| user)
+                missing.first().map_or("", |key| key)
             )
         };
         if writers.is_empty() {

@@ -37,7 +37,7 @@ struct Request {
 /// Those who register users, and what they were told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clients {
-    /// Users whose registration was acknowledged.
+    /// The keys under which users are found whose registration was acknowledged.
     pub(crate) acknowledged: Vec<Arc<str>>,
     requests: Vec<Request>,
     next: u32,
@@ -175,13 +175,15 @@ impl State {
                 waiting.push(request);
             } else if self.takes_writes(request.by) {
                 let now = self.now;
-                for op in registration(&request.user, CORE) {
-                    self.host_mut(request.by).write(&op, now);
+                let ops = registration(&request.user, CORE);
+                for op in &ops {
+                    self.host_mut(request.by).write(op, now);
                 }
                 if [request.through, request.by].map(|at| self.host(at).nginx.is_some())
                     == [true; 2]
                 {
-                    self.clients.acknowledged.push(request.user);
+                    let [_, server, _] = ops;
+                    self.clients.acknowledged.push(server.key);
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! A machine's disk: files with content, mode, owner and time, and the folders around them.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regmig_core::facts::FileState;
 
@@ -19,13 +19,71 @@ pub(crate) struct Op {
     pub(crate) value: Option<Arc<str>>,
 }
 
+impl Op {
+    pub(crate) fn apply(&self, data: &mut Data) {
+        match &self.value {
+            Some(value) => data.insert(self.key.clone(), value.clone()),
+            None => data.remove(&self.key),
+        };
+    }
+}
+
+/// Redis's append-only file. What it amounts to is kept once somebody has asked: every audit starts both Redis anew.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Log {
+    ops: Vec<Op>,
+    loaded: OnceLock<Arc<Data>>,
+}
+
+impl Log {
+    pub(crate) fn append(&mut self, ops: &[Op]) {
+        self.ops.extend_from_slice(ops);
+        self.loaded = OnceLock::new();
+    }
+
+    /// The data set that it amounts to.
+    pub(crate) fn load(&self) -> Arc<Data> {
+        let load = || {
+            let mut data = Data::new();
+            for op in &self.ops {
+                op.apply(&mut data);
+            }
+            Arc::new(data)
+        };
+        Arc::clone(self.loaded.get_or_init(load))
+    }
+}
+
+impl FromIterator<Op> for Log {
+    fn from_iter<I: IntoIterator<Item = Op>>(ops: I) -> Self {
+        Self {
+            ops: ops.into_iter().collect(),
+            loaded: OnceLock::new(),
+        }
+    }
+}
+
+impl PartialEq for Log {
+    fn eq(&self, other: &Self) -> bool {
+        self.ops == other.ops
+    }
+}
+
+impl Eq for Log {}
+
+impl Hash for Log {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ops.hash(state);
+    }
+}
+
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Content {
     /// Text.
     Text(Arc<str>),
     /// Redis's append-only file.
-    Log(Arc<Vec<Op>>),
+    Log(Arc<Log>),
     /// Redis's snapshot.
     Dump(Arc<Data>),
 }
@@ -34,7 +92,8 @@ impl Content {
     pub(crate) fn size(&self) -> u64 {
         let bytes = match self {
             Self::Text(text) => text.len(),
-            Self::Log(ops) => ops
+            Self::Log(log) => log
+                .ops
                 .iter()
                 .map(|op| 4 + op.key.len() + op.value.as_ref().map_or(0, |value| value.len()))
                 .sum(),

@@ -107,9 +107,11 @@ fn found(state: &State, machine: Machine) -> Found {
                 .map(|file| &file.content),
         )
     };
-    let own = |data: Data| {
-        data.into_iter()
-            .filter(|(key, _)| !startup.iter().any(|name| **name == **key))
+    let own = |data: &Data| {
+        data.iter()
+            .filter(|(key, _)| !startup.iter().any(|name| **name == ***key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     };
     Found {
         files: files
@@ -137,6 +139,6 @@ fn found(state: &State, machine: Machine) -> Found {
         timers: (state.timers.iter())
             .filter(|timer| timer.machine == machine)
             .count(),
-        data: (machine == Machine::Dest && changes).then(|| own(at_rest()).collect()),
+        data: (machine == Machine::Dest && changes).then(|| own(&at_rest())),
     }
 }

@@ -232,7 +232,7 @@ impl Host {
         if let Some(file) = self.disk.files.get_mut(&path)
             && let Content::Log(log) = &mut file.content
         {
-            Arc::make_mut(log).extend_from_slice(ops);
+            Arc::make_mut(log).append(ops);
             file.mtime_ns = now * 1_000_000;
         }
     }

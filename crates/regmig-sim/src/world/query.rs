@@ -14,7 +14,7 @@ use regmig_procedure::spec::NameServer;
 use regmig_procedure::steps::live;
 
 use super::files::Content;
-use super::redis::{Link, Redis, load};
+use super::redis::{Link, Redis};
 use super::state::State;
 
 /// How long a question takes, milliseconds.
@@ -135,8 +135,8 @@ impl State {
             Query::UsersAtRest { machine, path } => {
                 let mut users = 0;
                 for (_, file) in self.host(*machine).disk.beneath(path) {
-                    if matches!(file.content, Content::Log(_)) {
-                        let data = load(Some(&file.content));
+                    if let Content::Log(log) = &file.content {
+                        let data = log.load();
                         users += data.keys().filter(|key| self.is_user(key)).count() as u64;
                     }
                 }

@@ -53,9 +53,9 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    pub(crate) fn new(data: Data, log: Arc<str>, loading_until: i64, history: u64) -> Self {
+    pub(crate) fn new(data: Arc<Data>, log: Arc<str>, loading_until: i64, history: u64) -> Self {
         Self {
-            data: Arc::new(data),
+            data,
             loading_until,
             primary: None,
             link: Link::Down,
@@ -88,7 +88,7 @@ impl Redis {
         if self.primary.is_none() {
             self.count(op, now);
         }
-        put(Arc::make_mut(&mut self.data), op);
+        op.apply(Arc::make_mut(&mut self.data));
     }
 
     /// A command of this history, whoever began it.
@@ -168,7 +168,7 @@ impl Redis {
                     .map(|sent| sent.op.clone())
                     .collect();
                 for op in &due {
-                    put(Arc::make_mut(&mut self.data), op);
+                    op.apply(Arc::make_mut(&mut self.data));
                     self.count(op, now);
                 }
                 Replicated::Some(due)
@@ -214,22 +214,12 @@ pub(crate) enum Replicated {
     Everything,
 }
 
-fn put(data: &mut Data, op: &Op) {
-    match &op.value {
-        Some(value) => data.insert(op.key.clone(), value.clone()),
-        None => data.remove(&op.key),
-    };
-}
-
 /// The data set that an append-only file holds.
-pub(crate) fn load(content: Option<&Content>) -> Data {
-    let mut data = Data::new();
-    if let Some(Content::Log(ops)) = content {
-        for op in &**ops {
-            put(&mut data, op);
-        }
+pub(crate) fn load(content: Option<&Content>) -> Arc<Data> {
+    match content {
+        Some(Content::Log(log)) => log.load(),
+        _ => Arc::default(),
     }
-    data
 }
 
 /// The shortest append-only file that holds a data set.
@@ -246,7 +236,7 @@ mod tests {
     use super::*;
 
     fn redis(history: u64) -> Redis {
-        Redis::new(Data::new(), "log".into(), 0, history)
+        Redis::new(Arc::default(), "log".into(), 0, history)
     }
 
     fn write(redis: &mut Redis, key: &str, now: i64) {
