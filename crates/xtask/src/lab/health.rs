@@ -11,6 +11,8 @@ use super::question;
 
 /// How long one request may take before it counts as not answered.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks. Each starts a program, which takes 10 ms of the processor and more: whoever is waited for needs it too.
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl Lab {
     /// Tells what is wrong with a machine's public services, if anything.
@@ -46,7 +48,7 @@ impl Lab {
                     found,
                 });
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
         Ok(())
     }
