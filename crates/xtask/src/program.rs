@@ -153,13 +153,13 @@ impl Program {
         let mut child = command.spawn().map_err(|e| self.start(e))?;
         let stdout = child.stdout.take().map(Reader::start);
         let stderr = child.stderr.take().map(Reader::start);
-        match self.wait(&mut child)? {
-            Some(status) => Ok(Output {
+        match self.wait_or(&mut child, || false)? {
+            Ended::ByItself(status) => Ok(Output {
                 status,
                 stdout: stdout.map(Reader::all).unwrap_or_default(),
                 stderr: stderr.map(Reader::all).unwrap_or_default(),
             }),
-            None => Err(ProgramError::TimeLimit {
+            _ => Err(ProgramError::TimeLimit {
                 command: self.line(),
                 seconds: self.limit.as_secs(),
                 quoted: quote(
@@ -210,6 +210,36 @@ impl Program {
         self.run().is_ok_and(|output| output.status.success())
     }
 
+    /// Runs it until the lines that it has said on standard error are enough, ends it then, and returns them; all of them
+    /// where it ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::run`].
+    pub fn until(&self, mut enough: impl FnMut(&str) -> bool) -> Result<String, ProgramError> {
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|e| self.start(e))?;
+        let stderr = child.stderr.take().map(Reader::start);
+        let mut lines = String::new();
+        let ended = self.wait_or(&mut child, || {
+            lines = stderr.as_ref().map(Reader::sofar).unwrap_or_default();
+            // The last one may not be whole yet.
+            lines.truncate(lines.rfind('\n').map_or(0, |end| end + 1));
+            enough(&lines)
+        })?;
+        match ended {
+            Ended::Enough => Ok(lines),
+            Ended::ByItself(_) => Ok(stderr.map(Reader::all).unwrap_or_default()),
+            Ended::AtLimit => Err(ProgramError::TimeLimit {
+                command: self.line(),
+                seconds: self.limit.as_secs(),
+                quoted: quote("", &lines),
+            }),
+        }
+    }
+
     /// Runs it on this process's own terminal, without a limit.
     ///
     /// # Errors
@@ -242,18 +272,27 @@ impl Program {
         command
     }
 
-    /// Waits for the end; `None` when the limit came first and the child was ended.
-    fn wait(&self, child: &mut Child) -> Result<Option<ExitStatus>, ProgramError> {
+    /// Waits for the end; ends it when there is enough, and at the limit.
+    fn wait_or(
+        &self,
+        child: &mut Child,
+        mut enough: impl FnMut() -> bool,
+    ) -> Result<Ended, ProgramError> {
         let begun = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
             if let Some(status) = child.try_wait().map_err(|e| self.follow(e))? {
-                return Ok(Some(status));
+                return Ok(Ended::ByItself(status));
             }
-            if begun.elapsed() > self.limit {
+            let ended = if enough() {
+                Some(Ended::Enough)
+            } else {
+                (begun.elapsed() > self.limit).then_some(Ended::AtLimit)
+            };
+            if let Some(ended) = ended {
                 child.kill().map_err(|e| self.follow(e))?;
                 child.wait().map_err(|e| self.follow(e))?;
-                return Ok(None);
+                return Ok(ended);
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -273,6 +312,15 @@ impl Program {
             source,
         }
     }
+}
+
+/// Why a program does not run any more.
+#[derive(Debug)]
+enum Ended {
+    ByItself(ExitStatus),
+    /// It had said enough.
+    Enough,
+    AtLimit,
 }
 
 /// Drains a pipe while the program runs, so that it never waits for us.
@@ -377,6 +425,29 @@ mod tests {
             .limit(Duration::from_millis(50));
         assert!(matches!(sleeper.run(), Err(ProgramError::TimeLimit { .. })));
         assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_program_that_has_said_enough_is_ended() {
+        let begun = Instant::now();
+        let program = Program::new("sh").args(["-c", "echo one >&2; echo two >&2; exec sleep 30"]);
+        let said = program.until(|said| said.contains("two\n")).unwrap();
+        assert_eq!(said, "one\ntwo\n");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_program_that_never_says_enough_is_ended_at_its_limit() {
+        let program = Program::new("sh").args(["-c", "echo one >&2; exec sleep 30"]);
+        let limited = program.limit(Duration::from_millis(500));
+        let error = limited.until(|said| said.contains("two")).unwrap_err();
+        assert!(error.to_string().ends_with("\n    one"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_ends_by_itself_has_said_all_it_will() {
+        let program = Program::new("sh").args(["-c", "printf one >&2"]);
+        assert_eq!(program.until(|_| false).unwrap(), "one");
     }
 
     #[test]

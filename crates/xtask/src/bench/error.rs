@@ -30,9 +30,6 @@ pub enum BenchError {
     /// The system does not tell where this program is.
     #[error("cannot find the programs that were built")]
     Here(#[source] io::Error),
-    /// A program could not be started, followed or ended.
-    #[error("a program of the benchmark cannot be watched")]
-    Watch(#[source] io::Error),
     /// A file could not be read or written, or is not what was expected.
     #[error(transparent)]
     File(#[from] FileError),

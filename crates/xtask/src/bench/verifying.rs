@@ -1,9 +1,7 @@
 //! `regmig verify` while clients write: what it takes, and what it costs them.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::own::{Own, p99_us};
@@ -47,33 +45,8 @@ fn watch(folder: &Path, clients: &mut Clients, own: &mut Own) -> Result<(), Benc
 /// Runs `verify` until it has compared all data. It would go on with questions to DNS about every user; it only looks, and is
 /// ended there.
 fn compare_data(folder: &Path, own: &mut Own) -> Result<(), BenchError> {
-    let verify = regmig_of(folder, &["verify"])?;
-    let mut words = verify.words();
-    let mut child = Command::new(words.next().unwrap_or_default())
-        .args(words)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(BenchError::Watch)?;
-    let (mut said, mut found) = (String::new(), false);
-    let lines = child.stderr.take().map(BufReader::new);
-    for line in lines
-        .into_iter()
-        .flat_map(BufRead::lines)
-        .map_while(Result::ok)
-    {
-        said.push_str(&line);
-        said.push('\n');
-        found = own.verified(&line);
-        if found {
-            break;
-        }
-    }
-    child
-        .kill()
-        .and_then(|()| child.wait())
-        .map_err(BenchError::Watch)?;
-    if found {
+    let said = regmig_of(folder, &["verify"])?.until(|said| own.verified(said))?;
+    if own.verified(&said) {
         Ok(())
     } else {
         Err(BenchError::Figures(said))
