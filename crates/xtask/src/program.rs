@@ -159,7 +159,7 @@ impl Program {
                 stdout: stdout.map(Reader::all).unwrap_or_default(),
                 stderr: stderr.map(Reader::all).unwrap_or_default(),
             }),
-            _ => Err(ProgramError::TimeLimit {
+            Ended::Enough | Ended::AtLimit => Err(ProgramError::TimeLimit {
                 command: self.line(),
                 seconds: self.limit.as_secs(),
                 quoted: quote(
@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn a_program_that_never_says_enough_is_ended_at_its_limit() {
         let program = Program::new("sh").args(["-c", "echo one >&2; exec sleep 30"]);
-        let limited = program.limit(Duration::from_millis(500));
+        let limited = program.limit(Duration::from_secs(2));
         let error = limited.until(|said| said.contains("two")).unwrap_err();
         assert!(error.to_string().ends_with("\n    one"), "{error}");
     }

@@ -23,8 +23,7 @@ impl State {
 
     /// What must hold at every instant.
     pub(super) fn watch(&mut self) {
-        let [source, dest] = Machine::BOTH.map(|machine| self.accepts(machine));
-        if source.is_some() && dest.is_some() && source != dest {
+        if self.writers().len() > 1 {
             self.violation("two machines accept writes".to_owned());
         }
     }
