@@ -31,7 +31,9 @@ pub struct Own {
     /// The longest time without an acknowledged write that reaches into the cutover, in ms: from the start of `cold/switch` until
     /// `proxy/release` holds; 0 where strategy `copy` has no such steps.
     pub cutover_gap_ms: u64,
-    /// How long `verify` took at `replica` to compare both data sets under traffic, in ms.
+    /// How long `verify` took at `replica` to compare both data sets while nobody wrote, in ms.
+    pub verify_quiet_ms: u64,
+    /// How long it took under traffic, in ms.
     pub verify_ms: u64,
     /// What 99 of 100 acknowledged writes took at most while it did, in µs.
     pub p99_verifying_us: u64,
@@ -55,20 +57,16 @@ impl Own {
         true
     }
 
-    /// Reads what `verify` said on standard error; `false` where it said nothing of it.
-    pub(super) fn verified(&mut self, said: &str) -> bool {
-        let mut lines = said.lines().filter(|line| line.contains(MARK));
-        match lines.find_map(|line| figure(line, "data_ms")) {
-            Some(ms) => self.verify_ms = ms,
-            None => return false,
-        }
-        true
-    }
-
     /// The share of the time that was regmig's own, in hundredths of a percent.
     fn share(&self) -> u64 {
         (self.own_us * 10).checked_div(self.all_ms).unwrap_or(0)
     }
+}
+
+/// How long `verify` took to compare all data, in ms, once it has said so on standard error.
+pub(super) fn compared_ms(said: &str) -> Option<u64> {
+    let mut lines = said.lines().filter(|line| line.contains(MARK));
+    lines.find_map(|line| figure(line, "data_ms"))
 }
 
 /// The value of `NAME=VALUE` in a line.
@@ -105,7 +103,9 @@ pub struct OwnSummary {
     pub status_worst_ms: Spread,
     /// The longest time without an acknowledged write that reaches into the cutover, in ms.
     pub cutover_gap_ms: Spread,
-    /// How long `verify` took at `replica` to compare both data sets under traffic, in ms.
+    /// How long `verify` took at `replica` to compare both data sets while nobody wrote, in ms.
+    pub verify_quiet_ms: Spread,
+    /// How long it took under traffic, in ms.
     pub verify_ms: Spread,
     /// What 99 of 100 acknowledged writes took at most while it did, in µs.
     pub p99_verifying_us: Spread,
@@ -127,6 +127,7 @@ impl OwnSummary {
             status_ms: spread(|own| own.status_ms)?,
             status_worst_ms: spread(|own| own.status_worst_ms)?,
             cutover_gap_ms: spread(|own| own.cutover_gap_ms)?,
+            verify_quiet_ms: spread(|own| own.verify_quiet_ms)?,
             verify_ms: spread(|own| own.verify_ms)?,
             p99_verifying_us: spread(|own| own.p99_verifying_us)?,
             p99_before_us: spread(|own| own.p99_before_us)?,
@@ -156,9 +157,11 @@ mod tests {
         assert_eq!(own.share(), 100);
         assert_eq!(OwnSummary::of(&[own]).unwrap().cpu_ms.max, 140);
         assert!(OwnSummary::of(&[]).is_none());
-        assert!(own.verified("INFO regmig::figures: data_ms=812\n"));
-        assert!(!own.verified(&line(1, 1)));
-        assert_eq!(own.verify_ms, 812);
+        let said = "INFO regmig::figures: data_ms=812\n";
+        assert_eq!(
+            (compared_ms(said), compared_ms(&line(1, 1))),
+            (Some(812), None)
+        );
     }
 
     #[test]

@@ -140,10 +140,10 @@ fn own(sizes: &[(&String, &Size)]) -> String {
         *Own share*: the part of a run in which it waited neither for a machine nor for a command there. *Moved*: what dest received and sent, clients' \
         requests included. *First effect*: from the start of `regmig resume` until a change is on its way. *Status*: `regmig status \
         --offline` once a second while a run went on, the median, and the longest of all. *Cutover*: the longest time without an acknowledged write \
-        that reaches into the cutover itself; the longest of a whole run is in the first table. *Verify*: how long `regmig verify` compared both data sets at `replica`, under traffic; *p99*: \
+        that reaches into the cutover itself; the longest of a whole run is in the first table. *Verify*: how long `regmig verify` compared both data sets at `replica`, while nobody wrote and under traffic; *p99*: \
         what 99 of 100 writes took at most meanwhile, and before. Each is the median of the runs, and the largest.\n\n\
-        | size | procedure | own share, % | processor, ms | memory, MB | questions | changes | moved, MB | first effect, ms | status, ms | status at worst, ms | cutover, ms | verify, s | p99 while verifying, ms | p99 before, ms |\n\
-        |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+        | size | procedure | own share, % | processor, ms | memory, MB | questions | changes | moved, MB | first effect, ms | status, ms | status at worst, ms | cutover, ms | verify, s | verify under traffic, s | p99 while verifying, ms | p99 before, ms |\n\
+        |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     let both = |of: &Spread, unit: f64, digits: usize| {
         let figure = |value: u64| format!("{:.digits$}", value as f64 / unit);
@@ -156,7 +156,7 @@ fn own(sizes: &[(&String, &Size)]) -> String {
         for (procedure, found) in &size.procedures {
             let Some(own) = &found.regmig else { continue };
             text.push_str(&format!(
-                "| {name} | {procedure} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                "| {name} | {procedure} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
                 both(&own.own_share, 100.0, 2),
                 both(&own.cpu_ms, 1.0, 0),
                 both(&own.peak_kb, 1000.0, 1),
@@ -167,6 +167,7 @@ fn own(sizes: &[(&String, &Size)]) -> String {
                 both(&own.status_ms, 1.0, 0),
                 both(&own.status_worst_ms, 1.0, 0),
                 both(&own.cutover_gap_ms, 1.0, 0),
+                both(&own.verify_quiet_ms, 1000.0, 1),
                 both(&own.verify_ms, 1000.0, 1),
                 both(&own.p99_verifying_us, 1000.0, 1),
                 both(&own.p99_before_us, 1000.0, 1),
