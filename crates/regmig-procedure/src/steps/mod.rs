@@ -207,6 +207,17 @@ pub(crate) async fn without_container(
         .collect())
 }
 
+/// The bytes that are free on a machine, and those that the other's data take.
+pub(crate) async fn room_for_peers_data(
+    cx: &Cx<'_>,
+    machine: Machine,
+) -> Result<(u64, u64), StepError> {
+    let peer = machine.peer();
+    let data = ask::folder(cx, peer, cx.spec.data(peer)).await?;
+    let free = ask::host(cx, machine).await?.free_bytes;
+    Ok((free, data.unwrap_or_default().bytes))
+}
+
 /// Whether a move of a folder aside, or back, was cut off and has left a folder in between.
 pub(crate) async fn is_half_moved(
     cx: &Cx<'_>,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use regmig_core::machine::Machine;
 
-use super::redis::load;
 use super::state::State;
 
 /// How long it takes after regmig has fallen silent until a timer has acted, and a while, seconds.
@@ -41,12 +40,7 @@ impl State {
         let data = match &host.redis {
             Some(redis) => &redis.data,
             None => {
-                at_rest = load(
-                    host.disk
-                        .files
-                        .get(host.log_path().as_str())
-                        .map(|file| &file.content),
-                );
+                at_rest = host.at_rest();
                 &at_rest
             }
         };

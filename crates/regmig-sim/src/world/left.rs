@@ -7,7 +7,6 @@ use regmig_core::machine::Machine;
 
 use super::files::{Data, Disk, File, Folder};
 use super::nginx::Site;
-use super::redis::load;
 use super::state::State;
 
 /// A machine as it is found.
@@ -100,13 +99,6 @@ fn found(state: &State, machine: Machine) -> Found {
     };
     let Disk { files, folders } = &host.disk;
     let startup = &state.spec.redis.startup_keys;
-    let at_rest = || {
-        load(
-            files
-                .get(host.log_path().as_str())
-                .map(|file| &file.content),
-        )
-    };
     let own = |data: &Data| {
         data.iter()
             .filter(|(key, _)| !startup.iter().any(|name| **name == ***key))
@@ -139,6 +131,6 @@ fn found(state: &State, machine: Machine) -> Found {
         timers: (state.timers.iter())
             .filter(|timer| timer.machine == machine)
             .count(),
-        data: (machine == Machine::Dest && changes).then(|| own(&at_rest())),
+        data: (machine == Machine::Dest && changes).then(|| own(&host.at_rest())),
     }
 }

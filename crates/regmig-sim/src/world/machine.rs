@@ -7,7 +7,7 @@ use regmig_core::machine::Machine;
 use regmig_procedure::spec::Spec;
 
 use super::container::{Container, Status};
-use super::files::{Content, Disk, File, Op};
+use super::files::{Content, Data, Disk, File, Op};
 use super::nginx::Site;
 use super::redis::{Redis, Replicated, load, rewritten};
 
@@ -118,9 +118,15 @@ impl Host {
         }
     }
 
+    /// The data that a Redis would load there.
+    pub(crate) fn at_rest(&self) -> Arc<Data> {
+        let log = self.disk.files.get(self.log_path().as_str());
+        load(log.map(|file| &file.content))
+    }
+
     fn start_redis(&mut self, now: i64) {
         let path: Arc<str> = self.log_path().into();
-        let data = load(self.disk.files.get(&path).map(|file| &file.content));
+        let data = self.at_rest();
         if !self.disk.files.contains_key(&path) {
             let empty = Content::Log(Arc::default());
             self.put_data(&path, empty, now);

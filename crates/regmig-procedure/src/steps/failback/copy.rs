@@ -15,7 +15,8 @@ use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::steps::linked::{before_failback, homeward};
 use crate::steps::{
-    are_down, are_up, at_once, is_half_moved, nothing, policies, synced, until_healthy,
+    are_down, are_up, at_once, is_half_moved, nothing, policies, room_for_peers_data, synced,
+    until_healthy,
 };
 
 const PASS_ID: &str = "failback/pass";
@@ -25,9 +26,7 @@ pub(crate) async fn has_room(cx: &Cx<'_>) -> Result<Probe, StepError> {
     if cx.past.step(PASS_ID).is_some() {
         return Ok(Probe::holds());
     }
-    let data = ask::folder(cx, Machine::Dest, cx.spec.data(Machine::Dest)).await?;
-    let needed = data.unwrap_or_default().bytes;
-    let free = ask::host(cx, Machine::Source).await?.free_bytes;
+    let (free, needed) = room_for_peers_data(cx, Machine::Source).await?;
     Ok(if free > needed {
         Probe::holds()
     } else {

@@ -13,7 +13,8 @@ use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::steps::linked;
 use crate::steps::{
-    are_up, holds_if, nothing, preflight, replica, synced, until_healthy, warm, without_container,
+    are_up, holds_if, nothing, preflight, replica, room_for_peers_data, synced, until_healthy,
+    warm, without_container,
 };
 
 /// source's own tunnel, by which its Redis will follow dest's and its timer reach it.
@@ -139,9 +140,7 @@ async fn follows(cx: &Cx<'_>) -> Result<Probe, StepError> {
 /// Why a full resync has no room on dest, if that is so. Source's data folder is the estimate of what it takes:
 /// Redis does not tell before it sends.
 async fn no_room(cx: &Cx<'_>) -> Result<Option<Refusal>, StepError> {
-    let data = ask::folder(cx, Machine::Source, cx.spec.data(Machine::Source)).await?;
-    let needed = data.unwrap_or_default().bytes;
-    let free = ask::host(cx, Machine::Dest).await?.free_bytes;
+    let (free, needed) = room_for_peers_data(cx, Machine::Dest).await?;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     Ok((free < needed).then(|| Refusal {
         what: "free disk on dest".to_owned(),
