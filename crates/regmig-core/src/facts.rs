@@ -201,6 +201,26 @@ pub struct DataDigest {
     pub sum: String,
 }
 
+/// What a Redis has loaded, as far as it can be told without reading a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// Its version, and whose it is.
+    pub version: String,
+    /// The settings that decide which files it loads and what it keeps of them. One that it does not know is missing.
+    pub settings: BTreeMap<String, String>,
+    /// Each database that has any keys.
+    pub databases: BTreeMap<u32, LoadedKeys>,
+}
+
+/// How many keys a database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedKeys {
+    /// All keys.
+    pub keys: u64,
+    /// Those that expire.
+    pub expires: u64,
+}
+
 /// An HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpState {

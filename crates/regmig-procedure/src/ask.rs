@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
     Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState,
-    HttpState, Outage, RedisState, Served,
+    HttpState, Loaded, Outage, RedisState, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::step::{Cx as CoreCx, StepError};
@@ -49,6 +49,7 @@ question!(/// Milliseconds.
     rehearsal() = Query::Rehearsal => Millis(i64));
 question!(users(machine: Machine, limit: u64) = Query::Users { machine, limit } => Lines(Vec<String>));
 question!(digest(machine: Machine) = Query::Digest { machine } => Digest(DataDigest));
+question!(loaded(machine: Machine) = Query::Loaded { machine } => Loaded(Loaded));
 question!(https(machine: Machine, path: String) = Query::Https { machine, path } => Http(HttpState));
 question!(register(machine: Machine, path: String) = Query::Register { machine, path } => Http(HttpState));
 question!(dns(machine: Machine, name: String, kind: &str) = Query::Dns { machine, name, kind: kind.to_owned() } => Dns(DnsState));

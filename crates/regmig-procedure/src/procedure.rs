@@ -126,7 +126,7 @@ pub static HOME_BY_COPY: [ProcedureStep; 9] = [
     failback::PASS,
     failback::GATE_SHUT,
     failback::START,
-    failback::EQUAL,
+    failback::EQUAL_FROM_FILES,
     failback::TIDY,
 ];
 

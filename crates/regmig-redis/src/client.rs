@@ -54,7 +54,7 @@ impl Redis {
     ///
     /// The dialer answers [`PortError::Refused`] when the far end itself says that
     /// nobody listens there, and [`PortError::NotSent`] for every other failure:
-    /// [`Redis::shutdown_save`] takes the former as the proof that Redis has gone.
+    /// [`Redis::shutdown_saved`] takes the former as the proof that Redis has gone.
     pub fn connect<D, F>(
         name: impl Into<String>,
         dial: D,

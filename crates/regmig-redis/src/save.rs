@@ -90,19 +90,27 @@ impl Redis {
         }
     }
 
-    /// Saves and stops the server, and looks whether it is gone.
+    /// Stops the server with everything on its disk, and looks whether it is gone.
+    ///
+    /// Where all is in the append-only file already, no dump is written besides: the server syncs that file when it ends,
+    /// and loads nothing else.
     ///
     /// # Errors
     ///
     /// Refused when the server could not save; it goes on then. With an unknown outcome when the
     /// connection broke and nothing has proved within `limit` that the server ended. A server that
     /// saves for longer than that answers nobody meanwhile.
-    pub async fn shutdown_save(&self, limit: Duration) -> Result<Shutdown, PortError> {
-        let what = "SHUTDOWN SAVE";
+    pub async fn shutdown_saved(&self, limit: Duration) -> Result<Shutdown, PortError> {
         let end = Instant::now() + limit;
-        let before = self.info().await?.run_id;
+        let info = self.info().await?;
+        let before = info.run_id;
+        let (what, how) = if info.persistence.all_is_logged() {
+            ("SHUTDOWN NOSAVE", "NOSAVE")
+        } else {
+            ("SHUTDOWN SAVE", "SAVE")
+        };
         let mut command = redis::cmd("SHUTDOWN");
-        command.arg("SAVE");
+        command.arg(how);
         let fault = match self.once(&command, what).await? {
             Err(fault) if fault.ends_connection() => fault,
             Err(fault) => return Err(self.refused(what, fault)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{
     Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState,
-    HttpState, Outage, Pass, RedisState, Served,
+    HttpState, Loaded, Outage, Pass, RedisState, Served,
 };
 
 /// What came of a query or an effect.
@@ -38,6 +38,8 @@ pub enum Answer {
     Redis(Box<RedisState>),
     /// A digest.
     Digest(DataDigest),
+    /// What Redis has loaded.
+    Loaded(Loaded),
     /// An HTTP answer.
     Http(HttpState),
     /// A DNS answer.

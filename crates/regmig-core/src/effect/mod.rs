@@ -191,7 +191,7 @@ pub enum Effect {
         /// Where.
         machine: Machine,
     },
-    /// Redis shall have saved everything and ended.
+    /// Redis shall have ended with everything on its disk.
     ShutdownSave {
         /// Where.
         machine: Machine,

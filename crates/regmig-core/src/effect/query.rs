@@ -118,6 +118,11 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// What Redis has loaded from its files. Answer: `Loaded`.
+    Loaded {
+        /// Where.
+        machine: Machine,
+    },
     /// A GET through the machine's public HTTPS port. Answer: `Http`.
     Https {
         /// Where.

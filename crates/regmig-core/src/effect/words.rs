@@ -99,7 +99,9 @@ impl fmt::Display for Effect {
                 write!(f, "on {machine}: Redis CLIENT PAUSE {ms} WRITE")
             }
             Self::Unpause { machine } => write!(f, "on {machine}: Redis CLIENT UNPAUSE"),
-            Self::ShutdownSave { machine } => write!(f, "on {machine}: Redis SHUTDOWN SAVE"),
+            Self::ShutdownSave { machine } => {
+                write!(f, "on {machine}: Redis ends with everything on its disk")
+            }
             Self::Snapshot { machine } => {
                 write!(f, "on {machine}: Redis BGSAVE, and wait for its end")
             }

@@ -144,6 +144,7 @@ fn persistence(fields: &Fields<'_>) -> Persistence {
         aof_rewrite_scheduled: fields.flag("aof_rewrite_scheduled"),
         aof_last_rewrite_status: fields.owned("aof_last_bgrewrite_status"),
         aof_last_write_status: fields.owned("aof_last_write_status"),
+        aof_buffered_bytes: fields.number("aof_buffer_length"),
     }
 }
 

@@ -27,6 +27,7 @@ aof_rewrite_in_progress:0\r
 aof_rewrite_scheduled:1\r
 aof_last_bgrewrite_status:ok\r
 aof_last_write_status:ok\r
+aof_buffer_length:7\r
 \r
 # Stats\r
 evicted_keys:0\r
@@ -162,6 +163,7 @@ fn a_primary_of_redis_6_is_read() {
     assert!(persistence.aof_enabled && !persistence.aof_rewrite_in_progress);
     assert_eq!(persistence.changes_since_last_save, Some(42));
     assert_eq!(persistence.last_save_time, Some(1_700_000_000));
+    assert_eq!(persistence.aof_buffered_bytes, Some(7));
     let replication = info.replication;
     assert_eq!(replication.role, Some(Role::Primary));
     assert_eq!(replication.offset, Some(1000));
@@ -180,6 +182,29 @@ fn a_primary_of_redis_6_is_read() {
             replica("fd00::7", 6380, "wait_bgsave", 0, 0)
         ]
     );
+}
+
+#[test]
+fn an_append_only_file_has_everything_where_nothing_waits_for_it() {
+    let quiet = REDIS_6
+        .replace("aof_rewrite_scheduled:1", "aof_rewrite_scheduled:0")
+        .replace("aof_buffer_length:7", "aof_buffer_length:0");
+    let logged = |text: &str| parse_info(text).persistence.all_is_logged();
+    assert!(logged(&quiet));
+    for (line, other) in [
+        ("aof_enabled:1", "aof_enabled:0"),
+        ("aof_rewrite_in_progress:0", "aof_rewrite_in_progress:1"),
+        ("aof_rewrite_scheduled:0", "aof_rewrite_scheduled:1"),
+        (
+            "aof_last_bgrewrite_status:ok",
+            "aof_last_bgrewrite_status:err",
+        ),
+        ("aof_last_write_status:ok", "aof_last_write_status:err"),
+        ("aof_buffer_length:0", "aof_buffer_length:7"),
+        ("aof_buffer_length:0\r\n", ""),
+    ] {
+        assert!(!logged(&quiet.replace(line, other)), "{other}");
+    }
 }
 
 #[test]

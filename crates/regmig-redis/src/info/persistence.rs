@@ -25,4 +25,20 @@ pub struct Persistence {
     pub aof_last_rewrite_status: Option<String>,
     /// `ok` or `err`, of the last write to it.
     pub aof_last_write_status: Option<String>,
+    /// Bytes that still have to be written to it.
+    pub aof_buffered_bytes: Option<u64>,
+}
+
+impl Persistence {
+    /// Whether the append-only file has everything that this server has accepted. It is what a server with one loads.
+    #[must_use]
+    pub fn all_is_logged(&self) -> bool {
+        let ok = |status: &Option<String>| status.as_deref() == Some("ok");
+        self.aof_enabled
+            && !self.aof_rewrite_in_progress
+            && !self.aof_rewrite_scheduled
+            && ok(&self.aof_last_rewrite_status)
+            && ok(&self.aof_last_write_status)
+            && self.aof_buffered_bytes == Some(0)
+    }
 }

@@ -1,9 +1,10 @@
 //! Saving and stopping real servers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use regmig_core::port::PortError;
-use regmig_redis::{Fault, Limits, SaveProgress, Shutdown, fault_of};
+use regmig_redis::info::Persistence;
+use regmig_redis::{Fault, Limits, Redis, SaveProgress, Shutdown, fault_of};
 
 use crate::server::Server;
 
@@ -90,7 +91,7 @@ async fn a_server_is_stopped_with_its_data_saved() {
     let mut server = Server::start(&[]).await;
     server.run(&["SET k v"]).await;
     assert_eq!(
-        server.redis().shutdown_save(LIMIT).await.unwrap(),
+        server.redis().shutdown_saved(LIMIT).await.unwrap(),
         Shutdown::Gone
     );
     assert!(server.has_ended());
@@ -100,12 +101,38 @@ async fn a_server_is_stopped_with_its_data_saved() {
 }
 
 #[tokio::test]
+async fn no_dump_is_written_where_all_is_in_the_append_only_file() {
+    let settings = ["--appendonly", "yes"];
+    let mut server = Server::start(&settings).await;
+    server.run(&["SET k v"]).await;
+    let redis = server.redis();
+    until(&redis, Persistence::all_is_logged).await;
+    assert_eq!(redis.shutdown_saved(LIMIT).await.unwrap(), Shutdown::Gone);
+    assert!(server.has_ended());
+    assert!(!server.dir.path().join("dump.rdb").exists());
+    server.restart(&settings).await;
+    let redis = server.redis();
+    until(&redis, |now| !now.loading).await;
+    let found = redis.get("k").await.unwrap();
+    assert_eq!(found.as_deref(), Some(b"v".as_slice()));
+}
+
+/// Waits until this holds of what a server says.
+async fn until(redis: &Redis, holds: impl Fn(&Persistence) -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !holds(&redis.info().await.unwrap().persistence) {
+        assert!(Instant::now() < end, "not within {LIMIT:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_save_goes_on() {
     let server = Server::start(&[]).await;
     std::fs::create_dir_all(server.dir.path().join("dump.rdb/in-the-way")).unwrap();
     server.run(&["SET k v"]).await;
     let redis = server.redis();
-    let error = redis.shutdown_save(LIMIT).await.unwrap_err();
+    let error = redis.shutdown_saved(LIMIT).await.unwrap_err();
     assert!(
         matches!(error, PortError::Refused { .. }),
         "{:?}",
@@ -124,7 +151,7 @@ async fn a_lost_connection_does_not_prove_a_shutdown() {
     };
     let lossy = crate::faults::behind_a_relay_that_breaks_at(b"SHUTDOWN", &server, limits);
     let error = lossy
-        .shutdown_save(Duration::from_secs(1))
+        .shutdown_saved(Duration::from_secs(1))
         .await
         .unwrap_err();
     assert!(

@@ -24,6 +24,8 @@ pub(crate) struct Host {
     pub(crate) machine: Machine,
     pub(crate) spec: Arc<Spec>,
     pub(crate) disk: Disk,
+    /// The version of the Redis that it has.
+    pub(super) redis_version: &'static str,
     /// By name.
     pub(crate) containers: BTreeMap<String, Container>,
     /// The Redis process, while its container runs.
@@ -47,6 +49,7 @@ impl Host {
             machine,
             spec,
             disk: Disk::default(),
+            redis_version: "7.0.15",
             containers: BTreeMap::new(),
             redis: None,
             nginx: None,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
     Compared, Container, DataDigest, Delegation, DnsState, FolderState, HostState, HttpState,
-    RedisState, Resync, Served,
+    Loaded, LoadedKeys, RedisState, Resync, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
@@ -176,6 +176,14 @@ impl State {
                     sum,
                 })
             }
+            Query::Loaded { machine } => {
+                let keys = self.loaded(*machine)?.data.len() as u64;
+                Answer::Loaded(Loaded {
+                    version: format!("Redis {}", self.host(*machine).redis_version),
+                    settings: BTreeMap::from([("appendonly".to_owned(), "yes".to_owned())]),
+                    databases: BTreeMap::from([(0, LoadedKeys { keys, expires: 0 })]),
+                })
+            }
             Query::Https { machine, path } => {
                 if self.host(*machine).nginx.is_none() {
                     return not_sent(format!("nobody listens at {machine}:443"));
@@ -309,7 +317,7 @@ impl State {
             .filter_map(|host| host.redis.as_ref())
             .filter(|other| other.link == Link::Up && other.primary.is_some());
         Ok(RedisState {
-            version: "7.0.15".to_owned(),
+            version: self.host(machine).redis_version.to_owned(),
             role: if redis.primary.is_some() {
                 "slave"
             } else {

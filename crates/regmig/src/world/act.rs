@@ -132,7 +132,7 @@ impl World {
                     .await?;
             }
             Effect::Unpause { machine } => self.site(*machine).redis.unpause().await?,
-            Effect::ShutdownSave { machine } => self.site(*machine).shutdown_save().await?,
+            Effect::ShutdownSave { machine } => self.site(*machine).shutdown_saved().await?,
             Effect::Snapshot { machine } => {
                 let limit = Duration::from_secs(spec.limits.bulk_s);
                 self.site(*machine)
@@ -286,8 +286,8 @@ impl Site {
         .map(|_| ())
     }
 
-    /// Has Redis save and end, and sees its container stopped.
-    async fn shutdown_save(&self) -> Result<(), PortError> {
+    /// Has Redis end with everything on its disk, and sees its container stopped.
+    async fn shutdown_saved(&self) -> Result<(), PortError> {
         let container = self.container(&self.spec.stack.redis).await?;
         if !container.runs() {
             return Ok(());
@@ -295,7 +295,7 @@ impl Site {
         let limit = Duration::from_secs(self.spec.limits.bulk_s);
         // Whoever dials a container that has just gone may wait for an answer that does not come: Docker knows too.
         tokio::select! {
-            ended = self.redis.shutdown_save(limit) => { ended?; }
+            ended = self.redis.shutdown_saved(limit) => { ended?; }
             () = self.seen_down(&self.spec.stack.redis) => {}
         }
         self.docker

@@ -18,17 +18,16 @@ use regmig_core::step::{Patience, Undo};
 use super::{no_effects, nothing, synced};
 use crate::procedure::ProcedureStep;
 
+/// What to do where source does not hold what dest holds.
+const HINT: &str = "nothing of dest's is lost: type `regmig rollback --to proxy` to have it serve again, and \
+                    `regmig verify` to see which keys differ";
+
+/// After replication: source's Redis takes writes of others too, which its offset does not tell.
 pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
     id: "failback/data-equal",
     enters: State::Synced,
     title: "prove by a digest of every key, value and expiry that source holds what dest holds",
-    probe: |cx| {
-        Box::pin(synced::same_data(
-            cx,
-            "nothing of dest's is lost: type `regmig rollback --to proxy` to have it serve again, and \
-             `regmig verify` to see which keys differ",
-        ))
-    },
+    probe: |cx| Box::pin(synced::same_data(cx, HINT)),
     before: nothing,
     plan: no_effects,
     undo: Undo::Nothing("it only looks"),
@@ -38,4 +37,11 @@ pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
     },
     waits: false,
     stays: false,
+};
+
+/// After a copy.
+pub(crate) const EQUAL_FROM_FILES: ProcedureStep = ProcedureStep {
+    title: "prove that source holds what dest holds: the same files, loaded alike, or else by a digest of every key",
+    probe: |cx| Box::pin(synced::same_from_files(cx, HINT)),
+    ..EQUAL
 };
