@@ -47,10 +47,11 @@ impl Site {
         within: Duration,
     ) -> Result<(), PortError> {
         let names = self.listed().await?;
-        let mut there = Vec::new();
-        there.extend(services.iter().filter_map(|service| names.get(service)));
+        let there: Vec<_> = (services.iter())
+            .filter_map(|service| names.get(service))
+            .collect();
         each(self.side_by_side(), there, |container| async move {
-            self.docker.stop(&container.name, within).await.map(|_| ())
+            self.docker.stop(&container.name, within).await
         })
         .await
     }

@@ -23,7 +23,8 @@ impl Observe for World {
 }
 
 /// The settings of Redis that decide which files it loads, and what it keeps of them.
-const LOADED_BY: [&str; 5] = [
+const LOADED_BY: [&str; 6] = [
+    "dir",
     "appendonly",
     "appendfilename",
     "appenddirname",
