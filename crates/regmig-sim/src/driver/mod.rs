@@ -53,6 +53,11 @@ struct Runner<'m> {
 
 /// Runs a schedule to its end.
 pub(crate) fn run(made: &Made, schedule: &Schedule, traced: bool) -> Run {
+    recorded(made, schedule, traced).0
+}
+
+/// Runs a schedule to its end. What came of it, and the journal.
+fn recorded(made: &Made, schedule: &Schedule, traced: bool) -> (Run, Vec<Record>) {
     let state = schedule.scene.state(&made.spec);
     let before = Left::of(&state);
     let runner = Runner {
@@ -63,7 +68,8 @@ pub(crate) fn run(made: &Made, schedule: &Schedule, traced: bool) -> Run {
         left: 0,
         goes_on: false,
     };
-    runner.finish(schedule, &before).0
+    let (run, records, _) = runner.finish(schedule, &before);
+    (run, records)
 }
 
 /// The world in which a schedule ends; the one in which it would begin where there is none.
@@ -105,5 +111,43 @@ impl Runner<'_> {
         };
         drop(inner);
         (run, self.records, self.checkpoints.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regmig_core::journal::Event;
+    use regmig_procedure::spec::Strategy;
+
+    use super::*;
+    use crate::planted;
+
+    /// Whether a digest of every key showed that a step holds, each time that the journal of a copy by this schedule says so.
+    fn digests_taken(schedule: &str, of: &str) -> Vec<bool> {
+        let schedule: Schedule = schedule.parse().unwrap();
+        let (run, records) = recorded(&planted::true_one(Strategy::Copy), &schedule, false);
+        assert_eq!(run.violations, Vec::<String>::new());
+        let shown = |record: &Record| match &record.event {
+            Event::Reached { step, evidence } if step == of => Some(evidence.get("sum").is_some()),
+            _ => None,
+        };
+        records.iter().filter_map(shown).collect()
+    }
+
+    /// Files proven equal prove the data where both Redis load them alike; in scene `former` their versions differ.
+    #[test]
+    fn the_digest_is_taken_where_the_two_redis_may_load_the_same_files_differently() {
+        let forward = "synced/data-equal";
+        assert_eq!(digests_taken("fresh/to:synced/resume/", forward), [false]);
+        assert_eq!(digests_taken("former/to:synced/resume/", forward), [true]);
+        let home = "failback/data-equal";
+        assert_eq!(
+            digests_taken("fresh/to:proxy,back:warm/resume/", home),
+            [false]
+        );
+        assert_eq!(
+            digests_taken("former/to:proxy,back:warm/resume/", home),
+            [true]
+        );
     }
 }
