@@ -11,6 +11,7 @@ mod fault;
 pub mod info;
 mod keys;
 mod limits;
+mod loaded;
 mod pause;
 mod promote;
 mod reader;

@@ -12,6 +12,7 @@ mod digest;
 mod digest_large;
 mod faults;
 mod keys;
+mod loaded;
 mod pause;
 mod promote;
 mod save;

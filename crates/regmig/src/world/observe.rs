@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join;
 use regmig_core::effect::{Answer, Query};
-use regmig_core::facts::{DataDigest, Loaded, LoadedKeys, RedisState, Resync};
+use regmig_core::facts::{DataDigest, RedisState, Resync};
 use regmig_core::port::{Fut, Observe, PortError};
 use regmig_docker::LogRange;
-use regmig_redis::info::{Flavour, Keyspace, LinkStatus, Role};
+use regmig_redis::info::{LinkStatus, Role};
 
 use super::World;
 use super::host::now_ms;
@@ -21,16 +21,6 @@ impl Observe for World {
         })
     }
 }
-
-/// The settings of Redis that decide which files it loads, and what it keeps of them.
-const LOADED_BY: [&str; 6] = [
-    "dir",
-    "appendonly",
-    "appendfilename",
-    "appenddirname",
-    "maxmemory",
-    "maxmemory-policy",
-];
 
 impl World {
     async fn answer(&self, query: &Query) -> Result<Answer, PortError> {
@@ -117,7 +107,7 @@ impl World {
                     sum: digest.sum,
                 })
             }
-            Query::Loaded { machine } => Answer::Loaded(self.site(*machine).loaded().await?),
+            Query::Loaded { machine } => Answer::Loaded(self.site(*machine).redis.loaded().await?),
             Query::Https { machine, path } => Answer::Http(self.https(*machine, path).await?),
             Query::Register { machine, path } => Answer::Http(self.register(*machine, path).await?),
             Query::Dns {
@@ -209,30 +199,6 @@ impl Site {
             appendonly: info.persistence.aof_enabled,
             // Redis' own default, for a server that does not tell.
             replica_read_only: read_only.as_deref() != Some("no"),
-        })
-    }
-
-    async fn loaded(&self) -> Result<Loaded, PortError> {
-        let settings = LOADED_BY.map(|name| async move {
-            let value = self.redis.config_get(name).await?;
-            Ok(value.map(|value| (name.to_owned(), value)))
-        });
-        let (info, settings) = try_join(self.redis.info(), try_join_all(settings)).await?;
-        let keys = |found: &Keyspace| LoadedKeys {
-            keys: found.keys,
-            expires: found.expires,
-        };
-        Ok(Loaded {
-            version: match info.flavour {
-                Flavour::Redis => format!("Redis {}", info.version),
-                Flavour::Valkey(own) => format!("Valkey {own}"),
-            },
-            settings: settings.into_iter().flatten().collect(),
-            databases: info
-                .keyspace
-                .iter()
-                .map(|(number, found)| (*number, keys(found)))
-                .collect(),
         })
     }
 }

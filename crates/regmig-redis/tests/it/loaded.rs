@@ -1,0 +1,54 @@
+//! What real servers tell of what they have loaded.
+
+use regmig_core::facts::{Loaded, LoadedKeys};
+
+use crate::server::Server;
+
+const SETTINGS: [&str; 2] = ["--appendonly", "yes"];
+
+/// What a server tells that has been started again on its files, with settings on top.
+async fn again(server: &mut Server, settings: &[&str]) -> Loaded {
+    server.restart(&[&SETTINGS, settings].concat()).await;
+    server.redis().loaded().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_tells_what_it_has_loaded_and_under_which_settings() {
+    let mut server = Server::start(&SETTINGS).await;
+    let run = [
+        "SET a 1",
+        "SET b 1",
+        "SET c 1 EX 1000",
+        "SELECT 3",
+        "SET d 1",
+    ];
+    server.run(&run).await;
+    let loaded = again(&mut server, &[]).await;
+    let databases = loaded.databases.iter();
+    let databases: Vec<(u32, LoadedKeys)> = databases.map(|(number, of)| (*number, *of)).collect();
+    let of = |keys, expires| LoadedKeys { keys, expires };
+    assert_eq!(databases, [(0, of(3, 1)), (3, of(1, 0))]);
+    let setting = |name: &str| loaded.settings.get(name).map(String::as_str);
+    assert_eq!(setting("dir"), server.dir.path().to_str());
+    assert_eq!(setting("appendonly"), Some("yes"));
+    // The same files, loaded alike.
+    assert_eq!(again(&mut server, &[]).await, loaded);
+}
+
+/// The same files say nothing of what a server holds that reads others, or keeps less of them.
+#[tokio::test]
+async fn servers_that_load_the_same_files_in_different_ways_tell_different_things() {
+    let mut server = Server::start(&SETTINGS).await;
+    server.run(&["SET a 1"]).await;
+    let loaded = again(&mut server, &[]).await;
+    for settings in [
+        ["--appendonly", "no"],
+        ["--appendfilename", "other.aof"],
+        ["--maxmemory", "100mb"],
+        ["--maxmemory-policy", "allkeys-lru"],
+    ] {
+        let other = again(&mut server, &settings).await;
+        assert_ne!(other.settings, loaded.settings, "{settings:?}");
+        assert_ne!(other, loaded, "{settings:?}");
+    }
+}
