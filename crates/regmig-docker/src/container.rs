@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -200,9 +201,57 @@ pub struct Container {
     pub error: String,
 }
 
+impl Container {
+    /// Where on the machine a path is that the container sees; `None` for one that is in the container alone.
+    ///
+    /// Links are not followed.
+    #[must_use]
+    pub fn outside(&self, inside: &Path) -> Option<PathBuf> {
+        let seen_through = |mounted: &Mounted| {
+            let rest = inside.strip_prefix(&mounted.target).ok()?;
+            let depth = Path::new(&mounted.target).components().count();
+            // Joining nothing would leave a slash at the end.
+            let source = PathBuf::from(&mounted.source);
+            let outside = if rest.as_os_str().is_empty() {
+                source
+            } else {
+                source.join(rest)
+            };
+            Some((depth, outside))
+        };
+        let found = self.mounts.iter().filter_map(seen_through);
+        // What is mounted further down hides what is above.
+        let (_, outside) = found.max_by_key(|(depth, _)| *depth)?;
+        Some(outside)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_inside_is_seen_through_the_nearest_mount() {
+        let mounted = |source: &str, target: &str| Mounted {
+            kind: "bind".into(),
+            source: source.into(),
+            target: target.into(),
+            writable: true,
+        };
+        let mut container = Container::from_json(b"{}").unwrap();
+        container.mounts = vec![
+            mounted("/var/pryv/redis/data", "/data"),
+            mounted("/mnt/b", "/data/b"),
+            mounted("/var/pryv/redis/conf", "/data-of-others"),
+        ];
+        let outside = |inside: &str| container.outside(Path::new(inside));
+        let is = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(outside("/data"), is("/var/pryv/redis/data"));
+        assert_eq!(outside("/data/"), is("/var/pryv/redis/data"));
+        assert_eq!(outside("/data/a"), is("/var/pryv/redis/data/a"));
+        assert_eq!(outside("/data/b/c"), is("/mnt/b/c"));
+        assert_eq!(outside("/dat"), None);
+    }
 
     #[test]
     fn ports_are_spelled_with_both_ends() {

@@ -49,6 +49,7 @@ question!(/// Milliseconds.
     rehearsal() = Query::Rehearsal => Millis(i64));
 question!(users(machine: Machine, limit: u64) = Query::Users { machine, limit } => Lines(Vec<String>));
 question!(digest(machine: Machine) = Query::Digest { machine } => Digest(DataDigest));
+question!(data_folder(machine: Machine) = Query::DataFolder { machine } => Text(Option<String>));
 question!(loaded(machine: Machine) = Query::Loaded { machine } => Loaded(Loaded));
 question!(https(machine: Machine, path: String) = Query::Https { machine, path } => Http(HttpState));
 question!(register(machine: Machine, path: String) = Query::Register { machine, path } => Http(HttpState));

@@ -123,6 +123,11 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// The folder of the machine in which Redis has its files, where that can be told. Answer: `Text`.
+    DataFolder {
+        /// Where.
+        machine: Machine,
+    },
     /// A GET through the machine's public HTTPS port. Answer: `Http`.
     Https {
         /// Where.

@@ -3,9 +3,11 @@
 //! dest's nginx stays down: it is the gate through which clients would write,
 //! and nobody accepts writes before `proxy`.
 
+use std::path::Path;
+
 use regmig_core::cursor::Direction;
 use regmig_core::effect::{Effect, Expect};
-use regmig_core::facts::LoadedKeys;
+use regmig_core::facts::{Loaded, LoadedKeys};
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
@@ -298,21 +300,29 @@ pub(crate) const EQUAL: ProcedureStep = ProcedureStep {
 };
 
 /// Holds if both Redis hold the same data, where both have been started on files that were proven equal: it is enough that
-/// they have loaded them alike, by the same version, under the same settings, with as many keys in each database. Where
-/// they have not, the data have to be compared.
+/// they have loaded these, and alike, by the same version, under the same settings, with as many keys in each database.
+/// Where they have not, the data have to be compared.
 pub(crate) async fn same_from_files(cx: &Cx<'_>, hint: &str) -> Result<Probe, StepError> {
-    let (source, dest) = futures::future::join(
-        ask::loaded(cx, Machine::Source),
-        ask::loaded(cx, Machine::Dest),
-    )
-    .await;
-    let (source, dest) = (source?, dest?);
-    if source != dest {
-        return same_data(cx, hint).await;
+    let of = |machine| from_files(cx, machine);
+    let (source, dest) = futures::future::join(of(Machine::Source), of(Machine::Dest)).await;
+    match (source?, dest?) {
+        (Some(source), Some(dest)) if source == dest => {
+            let lasting = |of: &LoadedKeys| of.keys.saturating_sub(of.expires);
+            let keys: u64 = dest.databases.values().map(lasting).sum();
+            Ok(Probe::Holds(json!({ "keys": keys })))
+        }
+        _ => same_data(cx, hint).await,
     }
-    let lasting = |of: &LoadedKeys| of.keys.saturating_sub(of.expires);
-    let keys: u64 = dest.databases.values().map(lasting).sum();
-    Ok(Probe::Holds(json!({ "keys": keys })))
+}
+
+/// What Redis on a machine has loaded, if it has it from the folder whose files are compared.
+async fn from_files(cx: &Cx<'_>, machine: Machine) -> Result<Option<Loaded>, StepError> {
+    let (loaded, folder) =
+        futures::future::join(ask::loaded(cx, machine), ask::data_folder(cx, machine)).await;
+    let (loaded, folder) = (loaded?, folder?);
+    let compared = cx.spec.data(machine);
+    let is_compared = folder.is_some_and(|folder| Path::new(&folder) == Path::new(&compared));
+    Ok(is_compared.then_some(loaded))
 }
 
 /// Holds if both Redis hold the same data; `hint` says what to do if they do not.

@@ -134,20 +134,23 @@ mod tests {
         records.iter().filter_map(shown).collect()
     }
 
-    /// Files proven equal prove the data where both Redis load them alike; in scene `former` their versions differ.
+    /// Files proven equal prove the data where both Redis load them alike; in scene `former` their versions differ, and in
+    /// scene `stopped` dest's says that its files are elsewhere.
     #[test]
     fn the_digest_is_taken_where_the_two_redis_may_load_the_same_files_differently() {
-        let forward = "synced/data-equal";
-        assert_eq!(digests_taken("fresh/to:synced/resume/", forward), [false]);
-        assert_eq!(digests_taken("former/to:synced/resume/", forward), [true]);
-        let home = "failback/data-equal";
-        assert_eq!(
-            digests_taken("fresh/to:proxy,back:warm/resume/", home),
-            [false]
-        );
-        assert_eq!(
-            digests_taken("former/to:proxy,back:warm/resume/", home),
-            [true]
-        );
+        for (scene, taken) in [("fresh", false), ("former", true), ("stopped", true)] {
+            let forward = format!("{scene}/to:synced/resume/");
+            assert_eq!(
+                digests_taken(&forward, "synced/data-equal"),
+                [taken],
+                "{scene}"
+            );
+            let home = format!("{scene}/to:proxy,back:warm/resume/");
+            assert_eq!(
+                digests_taken(&home, "failback/data-equal"),
+                [taken],
+                "{scene}"
+            );
+        }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) disk: Disk,
     /// The version of the Redis that it has.
     pub(super) redis_version: &'static str,
+    /// Where it says that its data are.
+    pub(super) redis_folder: String,
     /// By name.
     pub(crate) containers: BTreeMap<String, Container>,
     /// The Redis process, while its container runs.
@@ -47,6 +49,7 @@ impl Host {
                 Machine::Dest => 1_000_001,
             },
             machine,
+            redis_folder: spec.data(machine),
             spec,
             disk: Disk::default(),
             redis_version: "7.0.15",

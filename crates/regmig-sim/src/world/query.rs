@@ -176,6 +176,9 @@ impl State {
                     sum,
                 })
             }
+            Query::DataFolder { machine } => {
+                Answer::Text(Some(self.host(*machine).redis_folder.clone()))
+            }
             Query::Loaded { machine } => {
                 let keys = self.loaded(*machine)?.data.len() as u64;
                 Answer::Loaded(Loaded {

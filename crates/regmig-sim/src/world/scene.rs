@@ -147,8 +147,12 @@ impl Scene {
                 data.insert(op.key, op.value.unwrap_or_default());
             }
             put_data(&mut dest, &data);
-            // Files that were loaded by another version prove less: data are compared key by key then.
-            dest.redis_version = "7.2.4";
+            // Files that were loaded by another version, or under another name, prove less: data are compared key by key then.
+            if self == Self::Stopped {
+                dest.redis_folder = "/mnt/disk/redis".to_owned();
+            } else {
+                dest.redis_version = "7.2.4";
+            }
             run(&mut dest, self != Self::Stopped);
         }
         let mut state = State::new(Arc::clone(spec), BEGIN_MS, source, dest);

@@ -1,5 +1,6 @@
 //! Queries.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join;
@@ -107,6 +108,7 @@ impl World {
                     sum: digest.sum,
                 })
             }
+            Query::DataFolder { machine } => Answer::Text(self.site(*machine).data_folder().await?),
             Query::Loaded { machine } => Answer::Loaded(self.site(*machine).redis.loaded().await?),
             Query::Https { machine, path } => Answer::Http(self.https(*machine, path).await?),
             Query::Register { machine, path } => Answer::Http(self.register(*machine, path).await?),
@@ -200,5 +202,18 @@ impl Site {
             // Redis' own default, for a server that does not tell.
             replica_read_only: read_only.as_deref() != Some("no"),
         })
+    }
+
+    /// The folder of the machine in which Redis has its files; none where that is in its container alone.
+    async fn data_folder(&self) -> Result<Option<String>, PortError> {
+        let service = &self.spec.stack.redis;
+        let found = try_join(self.redis.config_get("dir"), async {
+            self.docker.container(&self.name_of(service).await?).await
+        });
+        let (Some(dir), Some(container)) = found.await? else {
+            return Ok(None);
+        };
+        let outside = container.outside(Path::new(&dir));
+        Ok(outside.map(|path| path.to_string_lossy().into_owned()))
     }
 }
