@@ -46,6 +46,11 @@ impl Record {
             .unwrap_or_default()
     }
 
+    /// One figure of what showed that a step holds.
+    pub fn evidence(&self, name: &str) -> Option<&Value> {
+        self.0.get("evidence")?.get(name)
+    }
+
     fn text(&self, key: &str) -> &str {
         self.0.get(key).and_then(Value::as_str).unwrap_or_default()
     }
