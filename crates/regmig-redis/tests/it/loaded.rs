@@ -1,5 +1,7 @@
 //! What real servers tell of what they have loaded.
 
+use std::time::Duration;
+
 use regmig_core::facts::{Loaded, LoadedKeys};
 
 use crate::server::Server;
@@ -9,7 +11,12 @@ const SETTINGS: [&str; 2] = ["--appendonly", "yes"];
 /// What a server tells that has been started again on its files, with settings on top.
 async fn again(server: &mut Server, settings: &[&str]) -> Loaded {
     server.restart(&[&SETTINGS, settings].concat()).await;
-    server.redis().loaded().await.unwrap()
+    let redis = server.redis();
+    // It answers before it has loaded its files.
+    while redis.info().await.unwrap().persistence.loading {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    redis.loaded().await.unwrap()
 }
 
 #[tokio::test]
