@@ -6,7 +6,8 @@ use regmig_core::facts::{Loaded, LoadedKeys};
 
 use crate::server::Server;
 
-const SETTINGS: [&str; 2] = ["--appendonly", "yes"];
+/// What was acknowledged is in the files: a server is ended at once, and while it syncs it may keep writes back.
+const SETTINGS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// What a server tells that has been started again on its files, with settings on top.
 async fn again(server: &mut Server, settings: &[&str]) -> Loaded {
