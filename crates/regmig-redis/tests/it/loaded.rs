@@ -1,9 +1,8 @@
 //! What real servers tell of what they have loaded.
 
-use std::time::Duration;
-
 use regmig_core::facts::{Loaded, LoadedKeys};
 
+use crate::save::until;
 use crate::server::Server;
 
 /// What was acknowledged is in the files: a server is ended at once, and while it syncs it may keep writes back.
@@ -14,9 +13,7 @@ async fn again(server: &mut Server, settings: &[&str]) -> Loaded {
     server.restart(&[&SETTINGS, settings].concat()).await;
     let redis = server.redis();
     // It answers before it has loaded its files.
-    while redis.info().await.unwrap().persistence.loading {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(&redis, |now| !now.loading).await;
     redis.loaded().await.unwrap()
 }
 
@@ -57,6 +54,5 @@ async fn servers_that_load_the_same_files_in_different_ways_tell_different_thing
     ] {
         let other = again(&mut server, &settings).await;
         assert_ne!(other.settings, loaded.settings, "{settings:?}");
-        assert_ne!(other, loaded, "{settings:?}");
     }
 }

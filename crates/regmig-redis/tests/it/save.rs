@@ -118,7 +118,7 @@ async fn no_dump_is_written_where_all_is_in_the_append_only_file() {
 }
 
 /// Waits until this holds of what a server says.
-async fn until(redis: &Redis, holds: impl Fn(&Persistence) -> bool) {
+pub(crate) async fn until(redis: &Redis, holds: impl Fn(&Persistence) -> bool) {
     let end = Instant::now() + LIMIT;
     while !holds(&redis.info().await.unwrap().persistence) {
         assert!(Instant::now() < end, "not within {LIMIT:?}");
