@@ -31,8 +31,8 @@ pub(crate) struct BenchArgs {
     /// File for what came of it, as JSON [default: bench.json in the lab's folder]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Measure nothing: make docs/benchmarks.md and its plots out of these reports
-    #[arg(long, value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["sizes", "runs", "procedures", "report"])]
+    /// Measure nothing: make docs/benchmarks.md, its plots and its report, docs/benchmarks.json, out of these reports
+    #[arg(long, value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["sizes", "runs", "procedures", "round_trip_ms", "report"])]
     page: Vec<PathBuf>,
     #[command(flatten)]
     on: WhichLab,

@@ -174,9 +174,14 @@ impl Bench {
 }
 
 fn write(report: &Report, path: &Path) -> Result<(), FileError> {
+    fs::write(path, text(report)?).map_err(FileError::io("write", path))
+}
+
+/// A report as it is kept.
+fn text(report: &Report) -> Result<String, FileError> {
     let mut text = serde_json::to_string_pretty(report).map_err(FileError::json("the report"))?;
     text.push('\n');
-    fs::write(path, text).map_err(FileError::io("write", path))
+    Ok(text)
 }
 
 /// A report as a table.

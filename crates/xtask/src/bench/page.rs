@@ -11,10 +11,12 @@ const HEAD: &str = "\
 # What a cutover costs clients
 
 This page is made from the report of a benchmark: `cargo xtask bench --report FILE`, then `cargo xtask bench --page FILE`.
+The report is [benchmarks.json](benchmarks.json): `--page docs/benchmarks.json,FILE` adds what another one measured, or replaces it.
 
 Each procedure ran on the same lab (two machines in containers, real sshd, Docker Engine, compose, Redis and nginx, and a stand-in for the
 register and DNS services which reads every user when it starts), under the same load (six clients that register users one
-after the other, readers, and DNS questions), in turn. Everything shared the same processor cores: read ratios, not seconds.
+after the other, readers, and DNS questions), in turn. Everything shared the same two processor cores: read ratios, not seconds. Until
+`warm`, dest got of them what source left (`docker update --cpu-shares 16`): what a computer does takes nothing from another one.
 
 - *idle*: no migration. Its longest gap is what is noise; gaps up to `floor` count as no outage in any procedure.
 - *literal*: the published procedure as a script, with the repairs without which it loses writes or never serves again.
@@ -24,7 +26,8 @@ A *gap* is the time from one acknowledged write to the next; the *outage* is the
 figures are minimum, median and maximum of the runs.
 ";
 
-/// Writes the page of some reports, of different sizes or networks, and its plots beneath `docs`, and returns their paths.
+/// Writes the page of some reports, of different sizes or networks, its plots, and all of them as one report beneath `docs`, and
+/// returns their paths. Of two that measured the same, the later one counts.
 ///
 /// # Errors
 ///
@@ -44,6 +47,7 @@ pub fn write(reports: &[PathBuf], docs: &Path) -> Result<Vec<PathBuf>, BenchErro
         ("benchmarks.md", page(&report)),
         ("benchmarks-outage.svg", drawn(plots::outages(&report))?),
         ("benchmarks-section.svg", drawn(plots::section(&report))?),
+        ("benchmarks.json", super::text(&report)?),
     ];
     let mut written = Vec::new();
     for (name, content) in files {
@@ -88,7 +92,7 @@ fn page(report: &Report) -> String {
             ));
         }
     }
-    page.push_str("\n## Ratios of medians\n\n| size | outage of copy to literal | longest gap of live to idle |\n|---|---|---|\n");
+    page.push_str("\n## Ratios of medians\n\n| size | outage of copy to literal | longest gap of live to idle | longest gap in live's cutover to idle |\n|---|---|---|---|\n");
     for (name, size) in &sizes {
         let median = |procedure: &str, gap: bool| {
             let found = size.procedures.get(procedure)?;
@@ -103,10 +107,16 @@ fn page(report: &Report) -> String {
             (Some(of), Some(to)) if to > 0 => format!("{:.2}", of as f64 / to as f64),
             _ => "not measured".to_owned(),
         };
+        let live = size.procedures.get("live");
+        let own = live.and_then(|live| live.regmig.as_ref());
         page.push_str(&format!(
-            "| {name} | {} | {} |\n",
+            "| {name} | {} | {} | {} |\n",
             ratio(median("copy", false), median("literal", false)),
-            ratio(median("live", true), median("idle", true))
+            ratio(median("live", true), median("idle", true)),
+            ratio(
+                own.map(|own| own.cutover_gap_ms.median),
+                median("idle", true)
+            )
         ));
     }
     page.push_str(&own(&sizes));
@@ -218,8 +228,15 @@ mod tests {
         for procedure in super::super::PROCEDURES {
             assert!(page.contains(&format!(" | {procedure} | ")), "{page}");
         }
-        assert!(page.contains("| d5 | 0.33 | 1.50 |"), "{page}");
-        for plot in &written[1..] {
+        assert!(
+            page.contains("| d5 | 0.33 | 1.50 | not measured |"),
+            "{page}"
+        );
+        assert!(page.contains("(benchmarks.json)"));
+        let whole: Report =
+            serde_json::from_str(&fs::read_to_string(&written[3]).unwrap()).unwrap();
+        assert_eq!(whole, report());
+        for plot in &written[1..3] {
             let name = plot.file_name().unwrap().to_str().unwrap();
             assert!(page.contains(&format!("({name})")));
             let svg = fs::read_to_string(plot).unwrap();

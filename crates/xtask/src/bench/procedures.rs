@@ -14,7 +14,7 @@ use super::own::Own;
 use crate::clients::Clients;
 use crate::clock::{millis, now_ms};
 use crate::file_error::FileError;
-use crate::lab::Lab;
+use crate::lab::{Endpoint, Lab};
 use crate::operator::{self, Wishes};
 use crate::program::Program;
 use crate::timing;
@@ -43,11 +43,19 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How long source must be quiet before it is retired, which no run here waits for.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// For how long nothing is done where nothing is migrated.
-const IDLE: Duration = Duration::from_secs(20);
+/// For how long nothing is done where nothing is migrated: about as long as a migration of the smallest data takes, since the
+/// longest gap of a longer time is longer.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// How often one asks for the status while regmig is at work.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// What counts of the processors for dest while it is prepared, where source has [`ALIKE`]: what another computer does takes
+/// nothing from source.
+const YIELDING: u32 = 16;
+
+/// What counts of the processors for each machine otherwise: Docker's own default.
+const ALIKE: u32 = 1024;
 
 /// One of the procedures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +92,7 @@ impl Procedure {
         clients: &mut Clients,
     ) -> Result<Did, BenchError> {
         let before = network_bytes(lab)?;
+        share(&lab.dest, YIELDING)?;
         let mut did = match self {
             Self::Idle => {
                 clients.calm(IDLE)?;
@@ -96,6 +105,13 @@ impl Procedure {
         did.moved_bytes = network_bytes(lab)?.saturating_sub(before);
         Ok(did)
     }
+}
+
+/// Lets a machine have so much of the processors, where others want them too.
+fn share(machine: &Endpoint, shares: u32) -> Result<(), BenchError> {
+    let program = Program::new("docker").args(["update", "--cpu-shares"]);
+    let shares = shares.to_string();
+    Ok(program.args([&shares, &machine.container]).done()?)
 }
 
 /// What dest has received and sent over the lab's network since it is there.
@@ -117,6 +133,9 @@ fn literal(lab: &Lab, folder: &Path, clients: &mut Clients) -> Result<Did, Bench
     fs::write(&script, LITERAL).map_err(FileError::io("write", &script))?;
     let mut steps = Vec::new();
     for (stage, serves) in STAGES {
+        if serves {
+            share(&lab.dest, ALIKE)?;
+        }
         let before = clients.acknowledged()?;
         let said = Program::new("bash")
             .args([script.as_os_str()])
@@ -201,6 +220,7 @@ fn regmig(
         Err(BenchError::Figures(said))
     };
     take(&["run", "--yes", "--until", "warm"])?;
+    share(&lab.dest, ALIKE)?;
     let before = records()?.len();
     let resumed = now_ms();
     let status = regmig(&["status", "--offline"])?;
