@@ -53,7 +53,7 @@ pub fn nginx(data: &[u8]) {
         services: vec!["register".to_owned(), "mail".to_owned()],
         dest: SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 443)),
         trusted_certificate: "/app/conf/regmig-dest.pem".to_owned(),
-        tls_name: None,
+        tls_name: "reg.register.test".to_owned(),
         main: Some(SeenFile {
             path: "nginx/conf/nginx.conf".to_owned(),
             text: MAIN.to_owned(),

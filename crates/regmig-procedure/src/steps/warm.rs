@@ -108,7 +108,7 @@ pub(crate) async fn proxied(cx: &Cx<'_>) -> Result<Edited, StepError> {
         services: down,
         dest: (spec.dest.address, spec.proxy.port).into(),
         trusted_certificate: format!("{}/{TRUST}", spec.proxy.nginx_conf_inside),
-        tls_name: None,
+        tls_name: spec.proxy.public_name.clone(),
         main: Some(nginx::SeenFile {
             path: main_path,
             text: main.content,

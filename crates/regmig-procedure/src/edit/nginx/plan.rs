@@ -31,8 +31,9 @@ pub struct ProxyPlan {
     /// A certificate authority's, or dest's own certificate when it is self-signed. OpenSSL accepts a
     /// pinned certificate that somebody else signed only together with its signers.
     pub trusted_certificate: String,
-    /// The name to ask for and to verify; without one, the name that the client asked for (`$host`).
-    pub tls_name: Option<String>,
+    /// The name to ask for and to verify. It is always the same one: nginx keeps a session for an address and would resume it
+    /// under another name. dest finds its server by the `Host` of the client.
+    pub tls_name: String,
     /// The main configuration that includes the file, for the headers that are set there.
     pub main: Option<SeenFile>,
     /// Other included files.
@@ -42,11 +43,6 @@ pub struct ProxyPlan {
 }
 
 impl ProxyPlan {
-    /// The name to ask for and to verify, as nginx reads it.
-    pub(super) fn name(&self) -> &str {
-        self.tls_name.as_deref().unwrap_or("$host")
-    }
-
     /// Whether a name is one of the upstreams that go to dest; nginx does not tell cases apart.
     pub(super) fn names(&self, upstream: &str) -> bool {
         self.upstreams
@@ -87,11 +83,11 @@ impl ProxyPlan {
                 "an absolute path inside the container, without blanks, quotes and variables",
             );
         }
-        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
-        if self.name().is_empty() || !self.name().chars().all(word) {
+        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if self.tls_name.is_empty() || !self.tls_name.chars().all(word) {
             return refuse(
-                format!("the TLS name {}", quote(self.name())),
-                "a host name or a variable",
+                format!("the TLS name {}", quote(&self.tls_name)),
+                "a host name",
             );
         }
         Ok(())

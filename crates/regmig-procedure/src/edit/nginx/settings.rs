@@ -19,23 +19,17 @@ pub(super) struct Settings<'a> {
 
 /// The directives, other than headers, that each location gets.
 fn fixed(plan: &ProxyPlan) -> [(&'static str, String); 7] {
-    // A session is kept for an address, not for a name: with a name that varies it would be resumed
-    // under another one. One handshake more for each request, for as long as the migration lasts.
-    let reuse = if plan.name().contains('$') {
-        "off"
-    } else {
-        "on"
-    };
     [
         ("proxy_ssl_server_name", "on".into()),
-        ("proxy_ssl_name", plan.name().into()),
+        ("proxy_ssl_name", plan.tls_name.clone()),
         ("proxy_ssl_verify", "on".into()),
         ("proxy_ssl_verify_depth", VERIFY_DEPTH.to_string()),
         (
             "proxy_ssl_trusted_certificate",
             plan.trusted_certificate.clone(),
         ),
-        ("proxy_ssl_session_reuse", reuse.into()),
+        // A whole handshake for each request costs clients more than all else on the way to dest.
+        ("proxy_ssl_session_reuse", "on".into()),
         // A write must never be sent twice, and there is no other server anyway.
         ("proxy_next_upstream", "off".into()),
     ]

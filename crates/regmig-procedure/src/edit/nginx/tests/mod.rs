@@ -29,7 +29,7 @@ fn plan(upstreams: &[&str]) -> ProxyPlan {
         services: vec!["register".into(), "mail".into(), "admin_panel".into()],
         dest: "192.0.2.2:443".parse().unwrap(),
         trusted_certificate: "/app/conf/secret/dest-ca.pem".into(),
-        tls_name: None,
+        tls_name: "reg.register.test".into(),
         main: None,
         included: Vec::new(),
         marker: Marker::new("lab").unwrap(),

@@ -304,11 +304,11 @@ fn a_plan_that_makes_no_sense_is_refused() {
             ..good.clone()
         },
         ProxyPlan {
-            tls_name: Some(String::new()),
+            tls_name: String::new(),
             ..good.clone()
         },
         ProxyPlan {
-            tls_name: Some("a; b".into()),
+            tls_name: "$host".into(),
             ..good.clone()
         },
     ] {
