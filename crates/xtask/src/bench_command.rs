@@ -25,6 +25,9 @@ pub(crate) struct BenchArgs {
     /// than 3 runs at a size
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "idle,literal,copy,live", value_parser = procedure)]
     procedures: Vec<Counted>,
+    /// Have no more than N runs of copy and of live at a size compared by `regmig verify` at the end: it takes most of a run of much data
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    verified: Option<u32>,
     /// Round trips between the machines, and between regmig and each, take so many milliseconds more
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=2000))]
     round_trip_ms: Option<u32>,
@@ -32,7 +35,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Measure nothing: make docs/benchmarks.md, its plots and its report, docs/benchmarks.json, out of these reports
-    #[arg(long, value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["sizes", "runs", "procedures", "round_trip_ms", "report"])]
+    #[arg(long, value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["sizes", "runs", "procedures", "verified", "round_trip_ms", "report"])]
     page: Vec<PathBuf>,
     #[command(flatten)]
     on: WhichLab,
@@ -60,6 +63,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Box<dyn Error>> {
         sizes: args.sizes,
         runs: args.runs,
         procedures: args.procedures,
+        verified: args.verified,
         round_trip_ms: args.round_trip_ms,
         report,
         lab,

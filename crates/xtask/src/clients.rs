@@ -128,8 +128,12 @@ impl Clients {
     /// [`ClientsError::NoAcknowledgement`], and as [`Clients::acknowledged`].
     pub fn calm(&mut self, span: Duration) -> Result<(), ClientsError> {
         let begun = Instant::now();
-        while self.acknowledged()? == 0 || begun.elapsed() < span {
-            if begun.elapsed() > FIRST_LIMIT {
+        loop {
+            let served = self.acknowledged()? > 0;
+            if served && begun.elapsed() >= span {
+                return Ok(());
+            }
+            if !served && begun.elapsed() > FIRST_LIMIT {
                 return Err(ClientsError::NoAcknowledgement {
                     seconds: FIRST_LIMIT.as_secs(),
                     log: said(&self.folder),
@@ -137,7 +141,6 @@ impl Clients {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        Ok(())
     }
 
     /// How long acknowledged writes took that were answered within a time, in ms and in ascending order.

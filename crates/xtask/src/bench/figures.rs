@@ -32,6 +32,9 @@ pub struct Run {
 /// What a procedure did, and what it took.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Did {
+    /// How long all of it took, in ms; 0 in a report that does not say.
+    #[serde(default)]
+    pub took_ms: u64,
     /// How long each step took, in ms, in order.
     pub steps: Vec<(String, u64)>,
     /// What dest received and sent over the network meanwhile, clients' requests included.

@@ -31,7 +31,15 @@ pub struct Own {
     /// The longest time without an acknowledged write that reaches into the cutover, in ms: from the start of `cold/switch` until
     /// `proxy/release` holds; 0 where strategy `copy` has no such steps.
     pub cutover_gap_ms: u64,
-    /// How long `verify` took at `replica` to compare both data sets while nobody wrote, in ms.
+    /// What `verify` took at `replica`, where it was run.
+    #[serde(flatten)]
+    pub verified: Option<Verified>,
+}
+
+/// What `verify` took, and what it took from clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// How long it took to compare both data sets while nobody wrote, in ms.
     pub verify_quiet_ms: u64,
     /// How long it took under traffic, in ms.
     pub verify_ms: u64,
@@ -103,13 +111,21 @@ pub struct OwnSummary {
     pub status_worst_ms: Spread,
     /// The longest time without an acknowledged write that reaches into the cutover, in ms.
     pub cutover_gap_ms: Spread,
-    /// How long `verify` took at `replica` to compare both data sets while nobody wrote, in ms.
+    /// What `verify` took at `replica`, in the migrations in which it was run.
+    #[serde(flatten)]
+    pub verified: Option<VerifiedSummary>,
+}
+
+/// What `verify` took in several migrations, as in [`Verified`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedSummary {
+    /// While nobody wrote, in ms.
     pub verify_quiet_ms: Spread,
-    /// How long it took under traffic, in ms.
+    /// Under traffic, in ms.
     pub verify_ms: Spread,
-    /// What 99 of 100 acknowledged writes took at most while it did, in µs.
+    /// Of acknowledged writes while it went on, in µs.
     pub p99_verifying_us: Spread,
-    /// The same in the time before.
+    /// Of those before, in µs.
     pub p99_before_us: Spread,
 }
 
@@ -127,10 +143,21 @@ impl OwnSummary {
             status_ms: spread(|own| own.status_ms)?,
             status_worst_ms: spread(|own| own.status_worst_ms)?,
             cutover_gap_ms: spread(|own| own.cutover_gap_ms)?,
-            verify_quiet_ms: spread(|own| own.verify_quiet_ms)?,
-            verify_ms: spread(|own| own.verify_ms)?,
-            p99_verifying_us: spread(|own| own.p99_verifying_us)?,
-            p99_before_us: spread(|own| own.p99_before_us)?,
+            verified: VerifiedSummary::of(all),
+        })
+    }
+}
+
+impl VerifiedSummary {
+    /// Nothing where `verify` was never run.
+    fn of(all: &[Own]) -> Option<Self> {
+        let verified = || all.iter().filter_map(|own| own.verified);
+        let spread = |figure: fn(Verified) -> u64| Spread::of(verified().map(figure));
+        Some(Self {
+            verify_quiet_ms: spread(|it| it.verify_quiet_ms)?,
+            verify_ms: spread(|it| it.verify_ms)?,
+            p99_verifying_us: spread(|it| it.p99_verifying_us)?,
+            p99_before_us: spread(|it| it.p99_before_us)?,
         })
     }
 }
@@ -157,6 +184,15 @@ mod tests {
         assert_eq!(own.share(), 100);
         assert_eq!(OwnSummary::of(&[own]).unwrap().cpu_ms.max, 140);
         assert!(OwnSummary::of(&[]).is_none());
+        assert!(OwnSummary::of(&[own]).unwrap().verified.is_none());
+        let verified = Some(Verified {
+            verify_quiet_ms: 3_000,
+            verify_ms: 8_000,
+            p99_verifying_us: 60_000,
+            p99_before_us: 40_000,
+        });
+        let summary = OwnSummary::of(&[own, Own { verified, ..own }]).unwrap();
+        assert_eq!(summary.verified.unwrap().verify_ms.min, 8_000);
         let said = "INFO regmig::figures: data_ms=812\n";
         assert_eq!(
             (compared_ms(said), compared_ms(&line(1, 1))),

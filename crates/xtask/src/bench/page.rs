@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::figures::{Report, Size, Spread};
+use super::own::{OwnSummary, VerifiedSummary};
 use super::{BenchError, plots};
 use crate::file_error::FileError;
 
@@ -18,7 +19,7 @@ register and DNS services which reads every user when it starts), under the same
 after the other, readers, and DNS questions), in turn. Everything shared the same processor cores: read ratios, not seconds. Until
 `warm`, dest got of them only what source left: what a computer does takes nothing from another one.
 
-- *idle*: no migration. Its longest gap is what is noise; gaps up to `floor` count as no outage in any procedure.
+- *idle*: no migration, for as long as the run of `live` before it took. Its longest gap is what is noise; gaps up to `floor` count as no outage in any procedure.
 - *literal*: the published procedure as a script, with the repairs without which it loses writes or never serves again.
 - *copy*, *live*: regmig's strategies, until source's Redis follows dest's.
 
@@ -151,7 +152,7 @@ fn own(sizes: &[(&String, &Size)]) -> String {
         requests included. *First effect*: from the start of `regmig resume` until a change is on its way. *Status*: `regmig status \
         --offline` once a second while a run went on, the median, and the longest of all. *Cutover*: the longest time without an acknowledged write \
         that reaches into the cutover itself; the longest of a whole run is in the first table. *Verify*: how long `regmig verify` compared both data sets at `replica`, while nobody wrote and under traffic; *p99*: \
-        what 99 of 100 writes took at most meanwhile, and before. Each is the median of the runs, and the largest.\n\n\
+        what 99 of 100 writes took at most meanwhile, and before. Each is the median of the runs (for *verify*, of those in which it was run), and the largest.\n\n\
         | size | procedure | own share, % | processor, ms | memory, MB | questions | changes | moved, MB | first effect, ms | status, ms | status at worst, ms | cutover, ms | verify, s | verify under traffic, s | p99 while verifying, ms | p99 before, ms |\n\
         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
@@ -161,6 +162,10 @@ fn own(sizes: &[(&String, &Size)]) -> String {
             (median, max) if median == max => median,
             (median, max) => format!("{median}, {max}"),
         }
+    };
+    let verified = |own: &OwnSummary, figure: fn(&VerifiedSummary) -> Spread| {
+        let found = own.verified.as_ref().map(figure);
+        found.map_or("not run".to_owned(), |found| both(&found, 1000.0, 1))
     };
     for (name, size) in sizes {
         for (procedure, found) in &size.procedures {
@@ -177,10 +182,10 @@ fn own(sizes: &[(&String, &Size)]) -> String {
                 both(&own.status_ms, 1.0, 0),
                 both(&own.status_worst_ms, 1.0, 0),
                 both(&own.cutover_gap_ms, 1.0, 0),
-                both(&own.verify_quiet_ms, 1000.0, 1),
-                both(&own.verify_ms, 1000.0, 1),
-                both(&own.p99_verifying_us, 1000.0, 1),
-                both(&own.p99_before_us, 1000.0, 1),
+                verified(own, |it| it.verify_quiet_ms),
+                verified(own, |it| it.verify_ms),
+                verified(own, |it| it.p99_verifying_us),
+                verified(own, |it| it.p99_before_us),
             ));
         }
     }
