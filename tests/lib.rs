@@ -45,6 +45,8 @@ pub fn program(name: &str) -> PathBuf {
         .and_then(|test| Some(test.parent()?.parent()?.join(name)));
     match path {
         Some(path) if path.is_file() => path,
-        _ => panic!("{name} is not built: type `cargo build --package {name}` first"),
+        _ => panic!(
+            "{name} is not built: type `cargo build --workspace --features regmig/failpoints --bins` first"
+        ),
     }
 }

@@ -66,6 +66,17 @@ fn expect_unnoticed(rig: &Rig) -> Tried<()> {
     Ok(())
 }
 
+/// Where the other machine's tunnel ends a session is open: without one, sshd keeps small packets back.
+fn expect_session_of_the_tunnel(rig: &Rig) -> Tried<()> {
+    let ends_at = match rig.state()?.as_str() {
+        "replica" => Machine::Dest,
+        _ => Machine::Source,
+    };
+    let session = rig.on(ends_at, "pgrep -x cat -P \"$(pgrep -d, -x sshd)\"");
+    assert!(session.is_ok(), "{ends_at:?}: {session:?}");
+    Ok(())
+}
+
 #[test]
 fn clients_notice_nothing_and_where_regmig_falls_silent_the_timers_decide() -> Tried<()> {
     let rig = Rig::live("live")?;
@@ -78,6 +89,7 @@ fn clients_notice_nothing_and_where_regmig_falls_silent_the_timers_decide() -> T
             rig.regmig(["rollback", "--to", "warm", "--yes"]).done()?;
         }
         let after = fall_silent(&rig, &mut traffic, point, serves)?;
+        expect_session_of_the_tunnel(&rig)?;
         println!("{point}: {serves:?} serves {after:.1?} after the kill");
     }
     rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;

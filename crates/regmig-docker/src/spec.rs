@@ -58,6 +58,7 @@ pub struct ContainerSpec {
     labels: BTreeMap<String, String>,
     user: Option<String>,
     working_dir: Option<String>,
+    open_stdin: bool,
 }
 
 impl ContainerSpec {
@@ -78,6 +79,7 @@ impl ContainerSpec {
             labels: BTreeMap::new(),
             user: None,
             working_dir: None,
+            open_stdin: false,
         }
     }
 
@@ -167,6 +169,13 @@ impl ContainerSpec {
         self
     }
 
+    /// Keeps its standard input open for as long as it runs; nothing ever comes.
+    #[must_use]
+    pub fn open_stdin(mut self) -> Self {
+        self.open_stdin = true;
+        self
+    }
+
     /// SHA-256 over everything that is said above.
     pub fn digest(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
@@ -214,6 +223,7 @@ impl ContainerSpec {
             ),
             user: self.user.clone(),
             working_dir: self.working_dir.clone(),
+            open_stdin: Some(self.open_stdin),
             labels: Some(labels.collect()),
             host_config: Some(HostConfig {
                 mounts: Some(mounts.collect()),
@@ -246,6 +256,7 @@ mod tests {
             one.clone().mount(Mount::writable("/a", "/b")).digest(),
             one.clone().mount(Mount::read_only("/a", "/b")).digest()
         );
+        assert_ne!(one.digest(), one.clone().open_stdin().digest());
         assert_eq!(one.digest().len(), 64);
     }
 }

@@ -109,9 +109,12 @@ impl World {
             Machine::Dest => spec.redis.published.to_string(),
         };
         let forward = format!("0.0.0.0:{}:{to}", spec.tunnel.port);
+        // A session is kept open, not `-N`: without one sshd collects small packets (Nagle's algorithm), and Redis' last writes
+        // arrive up to 40 ms later, or a round trip.
         let client = self
-            .ssh_client(machine, &spec.tunnel.name, &["-N", "-L", &forward])
+            .ssh_client(machine, &spec.tunnel.name, &["-T", "-L", &forward])
             .await?
+            .open_stdin()
             .restart(RestartPolicy::Always);
         let docker = &self.site(machine).docker;
         docker.run(&client).await.map(|_| ())

@@ -222,7 +222,9 @@ async fn source_redis(cx: &Cx<'_>) -> Result<String, StepError> {
 async fn lines(cx: &Cx<'_>, machine: Machine) -> Result<Vec<(String, String)>, StepError> {
     let spec = cx.spec;
     let forward = |to: &str| {
-        format!("restrict,port-forwarding,permitopen=\"{to}\",command=\"echo {GREETING}\"")
+        format!(
+            "restrict,port-forwarding,permitopen=\"{to}\",command=\"echo {GREETING}; exec cat >/dev/null\""
+        )
     };
     let keys = match machine {
         Machine::Source => {

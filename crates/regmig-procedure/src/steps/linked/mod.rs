@@ -88,7 +88,7 @@ fn keys(spec: &Spec) -> Vec<(Machine, String, &'static str)> {
     keys
 }
 
-/// Word with which the tunnel key's forced command answers.
+/// Word with which the tunnel key's forced command answers; then it lasts until nothing can be said to it any more.
 pub const GREETING: &str = "regmig-tunnel";
 
 pub(crate) const KEYS: ProcedureStep = ProcedureStep {
