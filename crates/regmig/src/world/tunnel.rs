@@ -110,7 +110,7 @@ impl World {
         };
         let forward = format!("0.0.0.0:{}:{to}", spec.tunnel.port);
         // A session is kept open, not `-N`: without one sshd collects small packets (Nagle's algorithm), and Redis' last writes
-        // arrive up to 40 ms later, or a round trip.
+        // were seen up to 27 ms later.
         let client = self
             .ssh_client(machine, &spec.tunnel.name, &["-T", "-L", &forward])
             .await?
