@@ -72,6 +72,43 @@ error: the migration cannot start; nothing was changed
     })
 }
 
+/// What the timers of `live`, which take the way out where regmig has gone silent, could not get past.
+#[test]
+fn redis_for_live() -> Tried<()> {
+    on_scene(|scene| {
+        scene.configure("platform", "\"copy\"", "\"live\"")?;
+        let conf = "/var/pryv/reg-master/redis/conf/redis.conf";
+        let lines = "rename-command FLUSHALL \"\"\nuser other on nopass\nrequirepass correct-horse\ntls-port 6380\n";
+        let say = format!("cp -p {conf} {conf}.kept && printf '{lines}' >> {conf}");
+        let unsay = format!("mv {conf}.kept {conf}");
+        assert_snapshot!(scene.refused_while(Machine::Source, &say, &unsay)?, @r#"
+error: the migration cannot start; nothing was changed
+  /var/pryv/reg-master/redis/conf/redis.conf on source, for strategy `live`: found rename-command (commands under other names), user (users of its own), requirepass (a password), tls-port (TLS); expected no password, no users of its own, no renamed commands, no TLS: the timers that take the way out speak plain Redis
+    hint: set `strategy = "copy"` under [platform] in regmig.toml: it moves such a register too, at the price of an outage of some seconds
+"#);
+
+        // One that its file does not name.
+        let file = scene.rig.folder.join("redis-password");
+        fs::write(&file, "correct-horse\n")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        let live = fs::read_to_string(&scene.rig.toml)?;
+        fs::write(
+            &scene.rig.toml,
+            format!("{live}\n[redis]\npassword_file = \"redis-password\"\n"),
+        )?;
+        let guard = format!("{REDIS} config set requirepass correct-horse > /dev/null");
+        let unguard = format!(
+            "{REDIS} --no-auth-warning -a correct-horse config set requirepass '' > /dev/null"
+        );
+        assert_snapshot!(scene.refused_while(Machine::Source, &guard, &unguard)?, @r#"
+error: the migration cannot start; nothing was changed
+  [redis] in regmig.toml, for strategy `live`: found a password; expected none: the timers that take the way out speak plain Redis
+    hint: set `strategy = "copy"` under [platform] in regmig.toml: it moves such a register too, at the price of an outage of some seconds
+"#);
+        scene.correct()
+    })
+}
+
 #[test]
 fn users_on_dest() -> Tried<()> {
     on_scene(|scene| {

@@ -44,6 +44,16 @@ pub(super) async fn checks(
         "6.2 or later, which can hold writes back: strategy `live` needs that",
         OR_COPY,
     );
+    // Redis may have one that its file does not name.
+    if cx.spec.redis.password.is_some() {
+        list.add(
+            "[redis] in regmig.toml, for strategy `live`",
+            false,
+            "a password",
+            "none: the timers that take the way out speak plain Redis",
+            OR_COPY,
+        );
+    }
     for machine in Machine::BOTH {
         let path = cx.spec.path(machine, &cx.spec.redis.conf);
         let what = format!("{path} on {machine}, for strategy `live`");
