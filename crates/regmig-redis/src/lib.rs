@@ -21,8 +21,8 @@ mod transport;
 
 pub use client::Redis;
 pub use digest::{
-    Difference, Differences, Digest, DigestOptions, DigestProgress, Expiry, KeyDifference, Pace,
-    diff, diff_again,
+    Difference, Differences, Digest, DigestOptions, DigestProgress, Expiry, Kept, KeyDifference,
+    Pace, diff, diff_again,
 };
 pub use fault::{Fault, fault_of};
 pub use info::{Info, parse_info};

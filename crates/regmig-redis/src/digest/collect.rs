@@ -8,6 +8,7 @@ use regmig_core::port::PortError;
 
 use crate::client::Redis;
 use crate::digest::item::{ITEM_DIGITS, Item};
+use crate::digest::kept::Part;
 use crate::digest::script::{Call, Script, Slice};
 use crate::digest::{DigestOptions, DigestProgress, Pace, pieces};
 use crate::fault::Fault;
@@ -44,6 +45,7 @@ pub(crate) struct Collector {
     redis: Redis,
     reader: Reader,
     script: Script,
+    run_id: String,
     databases: Vec<u32>,
     keys: u64,
     pace: Pace,
@@ -60,6 +62,7 @@ impl Collector {
             redis: redis.clone(),
             reader,
             script: Script::new(&info, options),
+            run_id: info.run_id.clone(),
             databases: info.keyspace.keys().copied().collect(),
             keys: info.keys(),
             pace: options.pace,
@@ -76,6 +79,11 @@ impl Collector {
         self.keys
     }
 
+    /// The run of the server: what a cursor means ends with it.
+    pub(crate) fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
     /// Slices of at most about `most` keys each.
     pub(crate) fn slices(&mut self, most: u64) -> Vec<Slice> {
         let slices = Slice::cut(self.keys.div_ceil(most.max(1)));
@@ -89,10 +97,17 @@ impl Collector {
         self.progress.total = self.keys.saturating_mul(passes);
     }
 
+    /// Counts slices as read that were compared before.
+    pub(crate) fn pass_over(&mut self, slices: usize) {
+        let slices = u64::try_from(slices).unwrap_or(u64::MAX);
+        self.progress.done = self.keys.saturating_mul(slices);
+    }
+
     /// The items of one slice, sorted, each once.
     pub(crate) async fn items(
         &mut self,
         slice: &Slice,
+        part: &Part<'_>,
         progress: &mut (dyn FnMut(DigestProgress) + Send),
     ) -> Result<Vec<Item>, PortError> {
         let share = u64::from(slice.high - slice.low) + 1;
@@ -100,15 +115,28 @@ impl Collector {
         let mut items = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
         let mut seen = 0;
         let batch = self.pace.keys();
+        let mut cursors = BTreeMap::new();
+        for answer in part.answers() {
+            items.extend(&answer.items);
+            cursors.insert(answer.database, answer.next);
+            seen += u64::from(batch);
+            self.progress.done += u64::from(batch);
+        }
         for database in self.databases.clone() {
             self.reader.select(database);
-            let mut cursor = 0;
+            let mut cursor = match cursors.get(&database) {
+                Some(0) => continue,
+                Some(next) => *next,
+                None => 0,
+            };
             loop {
+                let before = items.len();
                 let call = self.script.scan(database, slice, cursor, batch);
                 let (next, digits, later, big): (u64, String, Keys, Keys) = self.ask(&call).await?;
                 self.read_items(&digits, &mut items)?;
                 self.read_later(database, later, &mut items).await?;
                 self.read_big(database, big, &mut items).await?;
+                part.keep(database, next, items.get(before..).unwrap_or_default());
                 seen += u64::from(batch);
                 self.progress.done += u64::from(batch);
                 progress(self.capped(seen));

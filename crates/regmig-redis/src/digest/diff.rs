@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use regmig_core::port::PortError;
+use serde::{Deserialize, Serialize};
 
 use crate::client::Redis;
 use crate::digest::collect::Collector;
 use crate::digest::item::{Item, Kind, Mark};
+use crate::digest::kept::{Kept, Side, Subject, Walk};
 use crate::digest::{DigestOptions, DigestProgress, Expiry};
 
 /// How many keys by name are asked for in one call.
@@ -23,6 +25,8 @@ pub struct Differences {
     pub total: u64,
     /// Some of them, by name.
     pub named: Vec<KeyDifference>,
+    /// Whether a comparison that was interrupted has been gone on with.
+    pub went_on: bool,
 }
 
 /// One key that differs.
@@ -63,15 +67,17 @@ pub enum Difference {
     Expiry,
 }
 
-/// One mark that differs, with the items that the servers have for it.
-struct Found {
+/// What the servers have for one mark that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Found {
     a: Option<Item>,
     b: Option<Item>,
 }
 
 /// Compares two servers key by key and names up to `limit` keys that differ.
 ///
-/// Holds half of [`DigestOptions::keys_in_memory`] of each. Data that change meanwhile show as differences.
+/// Holds half of [`DigestOptions::keys_in_memory`] of each. Data that change meanwhile show as differences. Where it is told
+/// to keep what it reads, it goes on with what an interrupted one has kept, no more than ten minutes before.
 ///
 /// # Errors
 ///
@@ -81,10 +87,9 @@ pub async fn diff(
     b: &Redis,
     options: &DigestOptions,
     limit: usize,
+    kept: Option<&Kept>,
     progress: &mut (dyn FnMut(DigestProgress) + Send),
 ) -> Result<Differences, PortError> {
-    let mut total = 0_u64;
-    let mut found = BTreeMap::new();
     let (mut left, mut right) =
         futures::try_join!(Collector::start(a, options), Collector::start(b, options))?;
     let most = u64::from(options.keys_in_memory / 2);
@@ -96,19 +101,42 @@ pub async fn diff(
     let slices = larger.slices(most);
     left.expect_passes(slices.len());
     right.expect_passes(slices.len());
-    for slice in &slices {
+    let subject = Subject {
+        about: kept.map(|kept| kept.about.clone()).unwrap_or_default(),
+        run_ids: [left.run_id().to_owned(), right.run_id().to_owned()],
+        slices: slices.len(),
+        excluded: options.excluded.clone(),
+        expiry: options.expiry == Expiry::Exact,
+    };
+    let mut walk = Walk::open(kept, subject);
+    let went_on = walk.goes_on();
+    left.pass_over(walk.tally.slices);
+    right.pass_over(walk.tally.slices);
+    for slice in slices.iter().skip(walk.tally.slices) {
         let mut silent = |_| {};
-        let (of_a, of_b) =
-            futures::try_join!(left.items(slice, progress), right.items(slice, &mut silent))?;
+        let (part_a, part_b) = (walk.part(Side::A), walk.part(Side::B));
+        let (of_a, of_b) = futures::try_join!(
+            left.items(slice, &part_a, progress),
+            right.items(slice, &part_b, &mut silent)
+        )?;
+        let mut tally = walk.tally.clone();
+        tally.slices += 1;
         compare(&of_a, &of_b, |mark, one| {
-            total += 1;
-            if found.len() < limit {
-                found.insert(mark, one);
+            tally.total += 1;
+            if tally.found.len() < limit {
+                tally.found.insert(mark, one);
             }
         });
+        walk.compared(tally);
     }
-    let named = name(&mut left, &mut right, a, b, options, &found).await?;
-    Ok(Differences { total, named })
+    let named = name(&mut left, &mut right, a, b, options, &walk.tally.found).await?;
+    let total = walk.tally.total;
+    walk.end();
+    Ok(Differences {
+        total,
+        named,
+        went_on,
+    })
 }
 
 /// Looks again, now, at keys in which two servers differed, and returns those in which they still do.

@@ -1,11 +1,13 @@
 //! What the script tells about one key.
 
+use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
 /// One key: 64 bits of its name's hash, 60 bits of its record's hash, 4 bits of kind.
 ///
 /// Ordered by mark first, so that two sorted lists can be walked side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub(crate) struct Item(u128);
 
 /// How many hexadecimal digits the script writes for one item.
@@ -79,8 +81,22 @@ impl Item {
     }
 }
 
+impl From<Item> for String {
+    fn from(item: Item) -> Self {
+        format!("{:032x}", item.0)
+    }
+}
+
+impl TryFrom<String> for Item {
+    type Error = &'static str;
+
+    fn try_from(digits: String) -> Result<Self, Self::Error> {
+        Self::read(&digits).ok_or("no item")
+    }
+}
+
 /// A hash of a key's database and name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Mark(u64);
 
 impl Mark {

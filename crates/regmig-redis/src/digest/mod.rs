@@ -30,6 +30,7 @@ mod collect;
 mod diff;
 mod glob;
 mod item;
+mod kept;
 mod pieces;
 mod script;
 
@@ -40,10 +41,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use diff::{Difference, Differences, KeyDifference, diff, diff_again};
+pub use kept::Kept;
 
 use crate::client::Redis;
 use crate::digest::collect::Collector;
 use crate::digest::item::Kind;
+use crate::digest::kept::Part;
 
 /// What to compare and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +169,7 @@ impl Redis {
         };
         let mut hasher = Sha256::new();
         for slice in slices {
-            for item in collector.items(&slice, progress).await? {
+            for item in collector.items(&slice, &Part::default(), progress).await? {
                 if item.kind() == Kind::Excluded {
                     digest.excluded += 1;
                     continue;

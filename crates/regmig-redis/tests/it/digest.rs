@@ -19,7 +19,7 @@ pub(crate) async fn digest_with(server: &Server, options: &DigestOptions) -> Dig
 
 pub(crate) async fn differences(a: &Server, b: &Server) -> Differences {
     let options = DigestOptions::default();
-    diff(&a.redis(), &b.redis(), &options, 10, &mut |_| {})
+    diff(&a.redis(), &b.redis(), &options, 10, None, &mut |_| {})
         .await
         .unwrap()
 }
@@ -76,7 +76,8 @@ async fn the_same_data_give_the_same_digest_on_two_servers() {
         differences(&a, &b).await,
         Differences {
             total: 0,
-            named: vec![]
+            named: vec![],
+            went_on: false,
         }
     );
 }
@@ -274,7 +275,7 @@ async fn excluded_keys_are_counted_apart() {
     assert!(x.same_data(&y));
     assert_eq!((x.keys, x.excluded), (1, 2));
     assert_eq!((y.keys, y.excluded), (1, 1));
-    let found = diff(&a.redis(), &b.redis(), &options, 10, &mut |_| {})
+    let found = diff(&a.redis(), &b.redis(), &options, 10, None, &mut |_| {})
         .await
         .unwrap();
     assert_eq!(found.total, 0);
@@ -458,7 +459,7 @@ async fn no_more_differences_are_named_than_wanted() {
         keys_in_memory: 100,
         ..DigestOptions::default()
     };
-    let found = diff(&a.redis(), &b.redis(), &options, 7, &mut |_| {})
+    let found = diff(&a.redis(), &b.redis(), &options, 7, None, &mut |_| {})
         .await
         .unwrap();
     assert_eq!((found.total, found.named.len()), (500, 7));

@@ -100,7 +100,8 @@ async fn large_keys_are_compared_in_pieces() {
         differences(&a, &b).await,
         Differences {
             total: 7,
-            named: expected
+            named: expected,
+            went_on: false,
         }
     );
 }

@@ -11,6 +11,7 @@ mod control;
 mod digest;
 mod digest_large;
 mod faults;
+mod kept;
 mod keys;
 mod loaded;
 mod pause;

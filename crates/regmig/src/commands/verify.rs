@@ -101,7 +101,13 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
 /// The number is of those that were found and could not be named, and so not be looked at again.
 async fn differing_keys(session: &Session) -> Result<(Vec<KeyDifference>, u64), Problem> {
     for _ in 0..PASSES {
-        let found = session.world.differing_keys(LOOKED_AT).await?;
+        let found = session
+            .world
+            .differing_keys(LOOKED_AT, &session.cursor)
+            .await?;
+        if found.went_on {
+            render::say("Data: gone on with what the comparison had read that was interrupted.");
+        }
         let unnamed = found.total.saturating_sub(found.named.len() as u64);
         let mut differ = found.named;
         for _ in 0..LOOKS {

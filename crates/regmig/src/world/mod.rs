@@ -27,6 +27,7 @@ mod tunnel;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use regmig_core::cursor::Cursor;
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
 use regmig_http::TlsTrust;
@@ -49,6 +50,8 @@ pub(crate) struct World {
     progress: Arc<dyn Progress>,
     /// Locked while a program of the operator's runs.
     program_lock: PathBuf,
+    /// What a comparison of the keys has read.
+    compared: PathBuf,
     meter: outage::Meter,
     lease: Mutex<Option<lease::Held>>,
     figures: figures::Figures,
@@ -82,6 +85,7 @@ impl World {
             trust_pem,
             progress,
             program_lock: store.join("program.lock"),
+            compared: store.join("verify.part"),
             meter: outage::Meter::new(store.join("outage.json")),
             lease: Mutex::new(None),
             figures: figures::Figures::new(),
@@ -100,7 +104,8 @@ impl World {
         self.figures.log();
     }
 
-    /// Compares both data sets key by key and names the first keys that differ.
+    /// Compares both data sets key by key and names the first keys that differ; goes on where an interrupted one ended, if
+    /// nothing has been done `since`.
     ///
     /// # Errors
     ///
@@ -108,10 +113,16 @@ impl World {
     pub(crate) async fn differing_keys(
         &self,
         limit: usize,
+        since: &Cursor,
     ) -> Result<regmig_redis::Differences, PortError> {
         let options = regmig_redis::DigestOptions {
             pace: regmig_redis::Pace::Gentle,
             ..self.digest_options()
+        };
+        let id = since.begun().map_or("", |begun| begun.id.as_str());
+        let kept = regmig_redis::Kept {
+            path: self.compared.clone(),
+            about: format!("{id} {}", since.next_seq()),
         };
         let meter = self.progress.begin("comparing keys");
         let mut seen =
@@ -121,6 +132,7 @@ impl World {
             &self.dest.redis,
             &options,
             limit,
+            Some(&kept),
             &mut seen,
         )
         .await
