@@ -30,6 +30,11 @@ impl Reader {
         }
     }
 
+    /// The run of the server that is read; nothing before the first question.
+    pub(crate) fn run_id(&self) -> &str {
+        self.run_id.as_deref().unwrap_or_default()
+    }
+
     /// Asks for everything that the server tells about itself.
     pub(crate) async fn info(&mut self) -> Result<Info, PortError> {
         let text: String = self.ask(&redis::cmd("INFO"), "INFO").await?;

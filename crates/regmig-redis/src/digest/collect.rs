@@ -45,7 +45,6 @@ pub(crate) struct Collector {
     redis: Redis,
     reader: Reader,
     script: Script,
-    run_id: String,
     databases: Vec<u32>,
     keys: u64,
     pace: Pace,
@@ -62,7 +61,6 @@ impl Collector {
             redis: redis.clone(),
             reader,
             script: Script::new(&info, options),
-            run_id: info.run_id.clone(),
             databases: info.keyspace.keys().copied().collect(),
             keys: info.keys(),
             pace: options.pace,
@@ -81,7 +79,7 @@ impl Collector {
 
     /// The run of the server: what a cursor means ends with it.
     pub(crate) fn run_id(&self) -> &str {
-        &self.run_id
+        self.reader.run_id()
     }
 
     /// Slices of at most about `most` keys each.

@@ -2,8 +2,9 @@
 //!
 //! The first line says what is compared, and in what those slices differ that have been; each line after it is an answer
 //! about the slice that is being read. A cursor of `SCAN` means the same for as long as the server runs, whoever asks: what
-//! the command promises of a full walk holds through a break. What is not as it was written, or of another
-//! comparison, counts as nothing; and nothing is lost but time where the file cannot be written.
+//! the command promises of a full walk holds through a break. Lines that cannot be read, or are of another comparison, count
+//! as nothing; an item that was changed in the file shows as a difference, and is asked for again. Nothing is lost but time
+//! where the file cannot be written.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -125,6 +125,12 @@ async fn what_was_not_written_to_its_end_is_read_again() {
     assert_eq!(names(&found), ["more", "other"]);
 }
 
+/// Has the file been written at another time.
+fn write_at(file: &Path, time: SystemTime) {
+    let file = File::options().append(true).open(file).unwrap();
+    file.set_modified(time).unwrap();
+}
+
 /// Changes the file, or what stands around it, and expects the comparison to begin anew and to find what it has to.
 async fn expect_anew(why: &str, about: &str, change: impl AsyncFnOnce(&mut Case, &Path)) {
     let mut case = Case::new(4_000_000).await;
@@ -152,22 +158,12 @@ async fn what_is_of_another_comparison_counts_as_nothing() {
     .await;
     expect_anew("ten minutes", "this", async |_, file| {
         let before = SystemTime::now() - Duration::from_secs(601);
-        File::options()
-            .append(true)
-            .open(file)
-            .unwrap()
-            .set_modified(before)
-            .unwrap();
+        write_at(file, before);
     })
     .await;
     expect_anew("a clock that was set back", "this", async |_, file| {
         let later = SystemTime::now() + Duration::from_secs(60);
-        File::options()
-            .append(true)
-            .open(file)
-            .unwrap()
-            .set_modified(later)
-            .unwrap();
+        write_at(file, later);
     })
     .await;
     expect_anew("a restart", "this", async |case, _| {
