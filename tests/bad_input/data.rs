@@ -87,7 +87,30 @@ error: the migration cannot start; nothing was changed
     hint: set `strategy = "copy"` under [platform] in regmig.toml: it moves such a register too, at the price of an outage of some seconds
 "#);
 
-        // One that its file does not name.
+        // What its file does not name: said to the running Redis alone, and in a file that its own includes.
+        let meet = format!("{REDIS} acl setuser other on nopass > /dev/null");
+        let part = format!("{REDIS} acl deluser other > /dev/null");
+        assert_snapshot!(scene.refused_while(Machine::Source, &meet, &part)?, @r#"
+error: the migration cannot start; nothing was changed
+  Redis as it runs on source, for strategy `live`: found users of its own: other; expected no password, no users of its own, no renamed commands, no TLS: the timers that take the way out speak plain Redis
+    hint: set `strategy = "copy"` under [platform] in regmig.toml: it moves such a register too, at the price of an outage of some seconds
+"#);
+        let more = "/var/pryv/reg-master/redis/conf/more.conf";
+        let restart = "docker restart --time 10 pryv_redis_1 > /dev/null
+        until docker exec pryv_redis_1 redis-cli ping | grep -q PONG; do sleep 0.05; done";
+        let say = format!(
+            "cp -p {conf} {conf}.kept && printf 'include /app/conf/more.conf\n' >> {conf}
+            printf 'rename-command EVAL \"\"\nrename-command CLIENT other\n' > {more}
+            {restart}"
+        );
+        let unsay = format!("{unsay}; rm {more}; {restart}");
+        assert_snapshot!(scene.refused_while(Machine::Source, &say, &unsay)?, @r#"
+error: the migration cannot start; nothing was changed
+  Redis as it runs on source, for strategy `live`: found commands that are disabled or under other names: CLIENT, EVAL; expected no password, no users of its own, no renamed commands, no TLS: the timers that take the way out speak plain Redis
+    hint: set `strategy = "copy"` under [platform] in regmig.toml: it moves such a register too, at the price of an outage of some seconds
+"#);
+
+        // A password that its file does not name.
         let file = scene.rig.folder.join("redis-password");
         fs::write(&file, "correct-horse\n")?;
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
@@ -102,7 +125,7 @@ error: the migration cannot start; nothing was changed
         );
         assert_snapshot!(scene.refused_while(Machine::Source, &guard, &unguard)?, @r#"
 error: the migration cannot start; nothing was changed
-  [redis] in regmig.toml, for strategy `live`: found a password; expected none: the timers that take the way out speak plain Redis
+  Redis as it runs on source, for strategy `live`: found its user `default` needs a password, or may not do everything; expected no password, no users of its own, no renamed commands, no TLS: the timers that take the way out speak plain Redis
     hint: set `strategy = "copy"` under [platform] in regmig.toml: it moves such a register too, at the price of an outage of some seconds
 "#);
         scene.correct()

@@ -1,32 +1,54 @@
-//! A Redis on dest that keeps no log of its writes.
+//! A Redis on dest that will not do, which shows when dest's stack is launched for the first time.
 
 use regmig_tests::support::Tried;
 use xtask::lab::Machine;
 
-use crate::scene::on_scene;
+use crate::scene::{Scene, on_scene};
 
-/// It shows when dest's stack is launched for the first time; everything goes back to what it was.
+const CONF: &str = "/var/pryv/reg-master/redis/conf/redis.conf";
+
+/// Changes dest's redis.conf, insists that a run halts at the launch with these words, and has everything back to what it was.
+fn halts(scene: &Scene, change: &str, words: &[&str]) -> Tried<()> {
+    let rig = &scene.rig;
+    let change = format!("set -e\ncp -p {CONF} {CONF}.kept\n{change}");
+    rig.on(Machine::Dest, &change)?;
+    let mut ended = rig.regmig(["run", "--yes"]).end()?.expect_code(4)?;
+    for words in [&["HALTED at launched/launch"], words].concat() {
+        ended = ended.expect_words(words)?;
+    }
+    rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
+    rig.on(Machine::Dest, &format!("mv {CONF}.kept {CONF}"))?;
+    Ok(())
+}
+
 #[test]
 fn dest_does_not_append() -> Tried<()> {
     on_scene(|scene| {
-        let rig = &scene.rig;
-        let conf = "/var/pryv/reg-master/redis/conf/redis.conf";
-        rig.on(
-            Machine::Dest,
-            &format!(
-                "cp -p {conf} {conf}.kept && sed -i 's/^appendonly yes/appendonly no/' {conf}"
-            ),
-        )?;
-        rig.regmig(["run", "--yes"])
-            .end()?
-            .expect_code(4)?
-            .expect_words("HALTED at launched/launch")?
-            .expect_words(
-                "persistence of Redis on dest: found appendonly no; expected appendonly yes",
-            )?
-            .expect_words("set `appendonly yes` in dest's redis.conf")?;
-        rig.regmig(["rollback", "--to", "start", "--yes"]).done()?;
-        rig.on(Machine::Dest, &format!("mv {conf}.kept {conf}"))?;
+        let change = format!("sed -i 's/^appendonly yes/appendonly no/' {CONF}");
+        let words = [
+            "persistence of Redis on dest: found appendonly no; expected appendonly yes",
+            "set `appendonly yes` in dest's redis.conf",
+        ];
+        halts(scene, &change, &words)?;
+        scene.expect_start()
+    })
+}
+
+/// Strategy `live`: a file that dest's redis.conf includes has a user, of whom nothing is seen before Redis runs.
+#[test]
+fn dest_has_users_of_its_own() -> Tried<()> {
+    on_scene(|scene| {
+        scene.configure("platform", "\"copy\"", "\"live\"")?;
+        let more = "/var/pryv/reg-master/redis/conf/more.conf";
+        let change = format!(
+            "echo 'include /app/conf/more.conf' >> {CONF}; echo 'user other on nopass' > {more}"
+        );
+        let words = [
+            "Redis as it runs on dest, for strategy `live`: found users of its own: other",
+            "go back with `regmig rollback --to start`, mend that on dest, or set `strategy = \"copy\"`",
+        ];
+        halts(scene, &change, &words)?;
+        scene.rig.on(Machine::Dest, &format!("rm {more}"))?;
         scene.expect_start()
     })
 }

@@ -23,7 +23,7 @@ const POINTS: [(&str, Machine); 2] = [
 ];
 
 /// Kills regmig at a point, sees that one machine serves without it, and resumes. Returns how long clients waited.
-fn fall_silent(
+pub(crate) fn fall_silent(
     rig: &Rig,
     traffic: &mut Traffic<'_>,
     point: &str,
@@ -54,7 +54,7 @@ fn fall_silent(
 }
 
 /// What clients saw of the cutover: no request failed.
-fn expect_unnoticed(rig: &Rig) -> Tried<()> {
+pub(crate) fn expect_unnoticed(rig: &Rig) -> Tried<()> {
     let status = rig.status()?;
     for kind in ["writes", "reads", "dns"] {
         let figure = |name: &str| {

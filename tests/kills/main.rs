@@ -10,4 +10,5 @@ mod live;
 mod local;
 mod reboots;
 mod rollbacks;
+mod valkey;
 mod verify;

@@ -260,13 +260,8 @@ impl<'r> Traffic<'r> {
                 "--interactive",
                 &machine.container(&self.rig.config),
             ])
-            .args([
-                "docker",
-                "exec",
-                "--interactive",
-                "pryv_redis_1",
-                "redis-cli",
-            ])
+            .args(["docker", "exec", "--interactive", "pryv_redis_1", "sh"])
+            .args(["-c", "exec $(command -v redis-cli || echo valkey-cli)"])
             .input(&file)
             .text()?;
         let answers: Vec<&str> = answers.lines().collect();

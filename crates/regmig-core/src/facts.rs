@@ -201,6 +201,20 @@ pub struct DataDigest {
     pub sum: String,
 }
 
+/// What a client meets at a running Redis that speaks plain Redis: without TLS, as nobody, with commands by their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// Whether `default`, the user of whoever logs in as nobody, needs no password and may do everything.
+    pub open: bool,
+    /// Users besides `default`.
+    pub users: Vec<String>,
+    /// Commands that it does not know by their names, in capitals.
+    pub unknown: Vec<String>,
+    /// Settings by which others find it behind TLS, or by which it logs in to a primary, where they are not as they are by
+    /// default.
+    pub settings: Vec<String>,
+}
+
 /// What a Redis has loaded, as far as it can be told without reading a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
-    Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState,
-    HttpState, Loaded, Outage, RedisState, Served,
+    Access, Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState,
+    HostState, HttpState, Loaded, Outage, RedisState, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::step::{Cx as CoreCx, StepError};
@@ -42,6 +42,8 @@ question!(users_at_rest(machine: Machine, path: String) = Query::UsersAtRest { m
 question!(containers(machine: Machine) = Query::Containers { machine } => Containers(Vec<Container>));
 question!(logs(machine: Machine, service: String, lines: u32) = Query::Logs { machine, service, lines } => Lines(Vec<String>));
 question!(redis(machine: Machine) = Query::Redis { machine } => Redis(RedisState) *);
+question!(redis_access(machine: Machine) = Query::RedisAccess { machine } => Access(Access));
+question!(redis_cli(machine: Machine) = Query::RedisCli { machine } => Text(Option<String>));
 question!(redis_get(machine: Machine, key: String) = Query::RedisGet { machine, key } => Text(Option<String>));
 question!(writes_paused(machine: Machine) = Query::WritesPaused { machine } => Yes(bool));
 question!(nginx_loaded(machine: Machine) = Query::NginxLoaded { machine } => Text(Option<String>));

@@ -4,6 +4,7 @@
 //! connection), is bounded in time, and fails with a
 //! [`PortError`](regmig_core::port::PortError) whose cause is a [`Fault`].
 
+mod access;
 mod client;
 mod control;
 pub mod digest;

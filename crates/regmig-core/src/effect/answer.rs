@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{
-    Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState, HostState,
-    HttpState, Loaded, Outage, Pass, RedisState, Served,
+    Access, Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState,
+    HostState, HttpState, Loaded, Outage, Pass, RedisState, Served,
 };
 
 /// What came of a query or an effect.
@@ -36,6 +36,8 @@ pub enum Answer {
     Containers(Vec<Container>),
     /// Redis.
     Redis(Box<RedisState>),
+    /// How Redis lets clients in.
+    Access(Access),
     /// A digest.
     Digest(DataDigest),
     /// What Redis has loaded.

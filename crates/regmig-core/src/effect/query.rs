@@ -86,6 +86,16 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// What a client meets at Redis that speaks plain Redis; from version 6 on. Answer: `Access`.
+    RedisAccess {
+        /// Where.
+        machine: Machine,
+    },
+    /// The command-line client in the container of Redis: `redis-cli`, `valkey-cli`, or none. Answer: `Text`.
+    RedisCli {
+        /// Where.
+        machine: Machine,
+    },
     /// Whether Redis holds clients' writes back, found by one that would change nothing. Answer: `Yes`.
     WritesPaused {
         /// Where.

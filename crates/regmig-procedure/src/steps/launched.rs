@@ -21,6 +21,7 @@ use super::{
 use crate::ask::{self, Cx};
 use crate::edit::compose;
 use crate::procedure::ProcedureStep;
+use crate::spec::Strategy;
 use crate::steps::preflight;
 
 const SET_ASIDE: &str = "launched/set-aside";
@@ -355,6 +356,18 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
             let known: preflight::Evidence = cx.evidence(preflight::ID)?;
             if let Some(refusal) = unfit(&redis, &known.redis_version) {
                 return Ok(refusal.into());
+            }
+            // Before source knows of it: what its timers and its replication could not get past.
+            if cx.spec.strategy == Strategy::Live {
+                let checks = preflight::running(cx, Machine::Dest).await?;
+                if let Some(check) = checks.iter().find(|check| !check.ok) {
+                    let hint = "go back with `regmig rollback --to start`, mend that on dest";
+                    return Ok(Refusal {
+                        hint: format!("{hint}, or {}", check.hint),
+                        ..check.refusal()
+                    }
+                    .into());
+                }
             }
             let mut logs = BTreeMap::new();
             for service in [&cx.spec.stack.register, &cx.spec.stack.dns] {

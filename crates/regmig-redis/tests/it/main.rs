@@ -7,6 +7,7 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod access;
 mod control;
 mod digest;
 mod digest_large;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
-    Compared, Container, DataDigest, Delegation, DnsState, FolderState, HostState, HttpState,
-    Loaded, LoadedKeys, RedisState, Resync, Served,
+    Access, Compared, Container, DataDigest, Delegation, DnsState, FolderState, HostState,
+    HttpState, Loaded, LoadedKeys, RedisState, Resync, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
@@ -146,6 +146,14 @@ impl State {
             Query::Containers { machine } => Answer::Containers(self.containers(*machine)),
             Query::Logs { .. } => Answer::Lines(vec!["started".to_owned()]),
             Query::Redis { machine } => Answer::Redis(Box::new(self.redis_state(*machine)?)),
+            Query::RedisAccess { machine } => {
+                self.loaded(*machine)?;
+                Answer::Access(Access {
+                    open: true,
+                    ..Access::default()
+                })
+            }
+            Query::RedisCli { .. } => Answer::Text(Some("redis-cli".to_owned())),
             Query::WritesPaused { machine } => {
                 Answer::Yes(self.loaded(*machine)?.paused_until > self.now)
             }

@@ -37,7 +37,11 @@ sync -f "$1""#;
 /// Arguments: pairs of a tool and a file for it. One container is started for all of them: starting one takes more of the
 /// machine than reading the files. A Redis image without its tools checks nothing.
 const CHECK: &str = r#"while [ $# -gt 1 ]; do
-  ! command -v "$1" >/dev/null || said=$("$1" "/backup/$2" 2>&1) || { echo "$1 $2: $said"; exit 1; }
+  for tool in "redis-$1" "valkey-$1"; do
+    command -v "$tool" >/dev/null || continue
+    said=$("$tool" "/backup/$2" 2>&1) || { echo "$tool $2: $said"; exit 1; }
+    break
+  done
   shift 2
 done"#;
 
@@ -81,9 +85,9 @@ impl Site {
             let tool = if name.ends_with(".aof.manifest")
                 || (name.ends_with(".aof") && !name.contains('/'))
             {
-                "redis-check-aof"
+                "check-aof"
             } else if name.ends_with(".rdb") && !name.contains('/') && !name.starts_with("temp-") {
-                "redis-check-rdb"
+                "check-rdb"
             } else {
                 continue;
             };

@@ -77,6 +77,13 @@ impl World {
             Query::Redis { machine } => {
                 Answer::Redis(Box::new(self.site(*machine).redis_state().await?))
             }
+            Query::RedisAccess { machine } => {
+                Answer::Access(self.site(*machine).redis.access().await?)
+            }
+            Query::RedisCli { machine } => {
+                let cli = self.site(*machine).redis_cli().await?;
+                Answer::Text(cli.map(str::to_owned))
+            }
             Query::WritesPaused { machine } => {
                 Answer::Yes(self.site(*machine).redis.writes_paused().await?)
             }
@@ -202,6 +209,17 @@ impl Site {
             // Redis' own default, for a server that does not tell.
             replica_read_only: read_only.as_deref() != Some("no"),
         })
+    }
+
+    /// The command-line client in Redis' container: Valkey has its own, beside which not every image has the former name.
+    pub(super) async fn redis_cli(&self) -> Result<Option<&'static str>, PortError> {
+        let name = self.name_of(&self.spec.stack.redis).await?;
+        for cli in ["redis-cli", "valkey-cli"] {
+            if self.docker.exec(&name, [cli, "--version"]).await?.status == 0 {
+                return Ok(Some(cli));
+            }
+        }
+        Ok(None)
     }
 
     /// The folder of the machine in which Redis has its files; none where that is in its container alone.

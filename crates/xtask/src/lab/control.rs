@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::deps;
+use crate::program::Program;
 use crate::say::say;
 
 use super::LabConfig;
@@ -14,6 +15,9 @@ use super::images::{self, Images};
 use super::lock::Lock;
 use super::machine::{self, Machine, docker, label};
 use super::{layout, network, seed};
+
+/// How long a machine may take to load one image.
+const LOAD_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long source's stack may take until it answers; users are scanned at its start.
 const STACK_LIMIT: Duration = Duration::from_secs(300);
@@ -147,6 +151,28 @@ pub fn selftest(config: &LabConfig) -> Result<String, LabError> {
     .text()
     .doing("pass the tests of the stand-in")?;
     Ok(output)
+}
+
+/// Has the engines of source and dest know Valkey, and returns the name of its image; no service is made from it yet.
+///
+/// # Errors
+///
+/// When it cannot be built, or a machine is not up.
+pub fn load_valkey(config: &LabConfig) -> Result<String, LabError> {
+    let image = {
+        let _cache = Lock::acquire(&config.cache)?;
+        images::spare("valkey")?
+    };
+    for machine in [Machine::Source, Machine::Dest] {
+        let load = "docker save \"$1\" | docker exec --interactive \"$2\" docker load --quiet";
+        Program::new("bash")
+            .args(["-o", "pipefail", "-c", load, "load"])
+            .args([&image, &machine.container(config)])
+            .limit(LOAD_LIMIT)
+            .done()
+            .doing(format!("load {image} on {machine}"))?;
+    }
+    Ok(image)
 }
 
 /// Reads the description of a lab that is up.

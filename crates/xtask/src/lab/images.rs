@@ -36,6 +36,9 @@ const STACK: &[(&str, &str)] = &[
     ("mail", "standin"),
 ];
 
+/// What a test may put in place of a service of the stack; built when one asks for it.
+const SPARE: &[&str] = &["valkey"];
+
 /// The tags of everything that machines are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Images {
@@ -86,12 +89,13 @@ pub(super) fn ensure(config: &LabConfig) -> Result<Images, LabError> {
         rest.and(joined(machine)).and(joined(parent))
     })?;
     ensure_archive(config, &services, &archive)?;
-    prune(
-        config,
-        &[&base, &machine.tag, &parent.tag, &stack.tag],
-        &services,
-        &archive,
-    )?;
+    let spare = SPARE
+        .iter()
+        .map(|name| recipe(name, name, &stack.tag))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut made_of = vec![&*base, &machine.tag, &parent.tag, &stack.tag];
+    made_of.extend(spare.iter().map(|spare| &*spare.tag));
+    prune(config, &made_of, &services, &archive)?;
     Ok(Images {
         machine: machine.tag,
         parent: parent.tag,
@@ -99,6 +103,14 @@ pub(super) fn ensure(config: &LabConfig) -> Result<Images, LabError> {
         register,
         archive,
     })
+}
+
+/// Builds one of the images that no machine starts with, and returns its tag.
+pub(super) fn spare(name: &str) -> Result<String, LabError> {
+    let stack = recipe("stack", "stack", &base_tag())?;
+    let spare = recipe(name, name, &stack.tag)?;
+    build(&spare)?;
+    Ok(spare.tag)
 }
 
 /// A short digest of everything that the lab's machines are made of.

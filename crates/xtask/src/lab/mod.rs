@@ -23,7 +23,7 @@ mod seed;
 mod template;
 
 pub use config::LabConfig;
-pub use control::{down, open, purge, reset, selftest, up};
+pub use control::{down, load_valkey, open, purge, reset, selftest, up};
 pub use description::{Endpoint, Lab, Tsig};
 pub use error::LabError;
 pub use inspect::{logs, status};

@@ -1,23 +1,30 @@
 //! What strategy `live` needs besides.
 
-use regmig_core::facts::HostState;
+use regmig_core::facts::{Access, HostState};
 use regmig_core::machine::Machine;
 use regmig_core::step::StepError;
 
-use super::{Evidence, List, stack};
+use super::{Check, Evidence, List, reason, stack};
 use crate::ask::{self, Cx};
 use crate::edit::redis_conf;
 
 /// What a redis.conf may not say, and what it would stand in the way of.
-const IN_THE_WAY: [(&str, &str); 7] = [
+const IN_THE_WAY: [(&str, &str); 8] = [
     ("rename-command", "commands under other names"),
     ("user", "users of its own"),
     ("aclfile", "users of its own"),
     ("masteruser", "users of its own"),
+    ("masterauth", "a password"),
     ("requirepass", "a password"),
     ("tls-port", "TLS"),
     ("tls-replication", "TLS"),
 ];
+
+/// Values by which one of these says that there is no such thing.
+const OFF: [&str; 3] = ["", "0", "no"];
+
+/// What there may be.
+const PLAIN: &str = "no password, no users of its own, no renamed commands, no TLS: the timers that take the way out speak plain Redis";
 
 /// The way that remains.
 const OR_COPY: &str = "set `strategy = \"copy\"` under [platform] in regmig.toml: it moves such a register too, at the \
@@ -29,6 +36,58 @@ pub(crate) fn pauses_writes(version: &str) -> bool {
         .split('.')
         .map(|part| part.parse::<u32>().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 2)
+}
+
+/// What a running Redis says for itself: its file is not all that it was told.
+pub(crate) async fn running(cx: &Cx<'_>, machine: Machine) -> Result<Vec<Check>, StepError> {
+    let mut list = List(Vec::new());
+    let (found, hint) = match ask::redis_access(cx, machine).await {
+        Ok(access) => (in_the_way(&access), String::new()),
+        Err(error) => {
+            let (found, hint) = reason(&error);
+            (vec![found], format!("{hint}\n"))
+        }
+    };
+    list.add(
+        format!("Redis as it runs on {machine}, for strategy `live`"),
+        found.is_empty(),
+        if found.is_empty() {
+            "nothing in the way".to_owned()
+        } else {
+            found.join("; ")
+        },
+        PLAIN,
+        format!("{}{OR_COPY}", hint.trim_start()),
+    );
+    let cli = ask::redis_cli(cx, machine).await?;
+    list.add(
+        format!("client in Redis' container on {machine}"),
+        cli.is_some(),
+        cli.unwrap_or_else(|| "none".to_owned()),
+        "redis-cli or valkey-cli: the timers that take the way out use it",
+        OR_COPY,
+    );
+    Ok(list.0)
+}
+
+fn in_the_way(access: &Access) -> Vec<String> {
+    let mut found = Vec::new();
+    if !access.open {
+        found.push("its user `default` needs a password, or may not do everything".to_owned());
+    }
+    for (means, names) in [
+        ("users of its own", &access.users),
+        (
+            "commands that are disabled or under other names",
+            &access.unknown,
+        ),
+        ("settings", &access.settings),
+    ] {
+        if !names.is_empty() {
+            found.push(format!("{means}: {}", names.join(", ")));
+        }
+    }
+    found
 }
 
 pub(super) async fn checks(
@@ -44,15 +103,8 @@ pub(super) async fn checks(
         "6.2 or later, which can hold writes back: strategy `live` needs that",
         OR_COPY,
     );
-    // Redis may have one that its file does not name.
-    if cx.spec.redis.password.is_some() {
-        list.add(
-            "[redis] in regmig.toml, for strategy `live`",
-            false,
-            "a password",
-            "none: the timers that take the way out speak plain Redis",
-            OR_COPY,
-        );
+    if pauses_writes(&evidence.redis_version) {
+        list.0.extend(running(cx, Machine::Source).await?);
     }
     for machine in Machine::BOTH {
         let path = cx.spec.path(machine, &cx.spec.redis.conf);
@@ -69,16 +121,20 @@ pub(super) async fn checks(
         };
         let mut found = Vec::new();
         for (directive, means) in IN_THE_WAY {
-            let set = redis_conf::get(&file.content, directive);
-            if set.is_ok_and(|set| set.is_some_and(|set| !set.args.iter().all(String::is_empty))) {
+            let set = redis_conf::get(&file.content, directive).ok().flatten();
+            if set.is_some_and(|set| !set.args.iter().all(|arg| OFF.contains(&arg.as_str()))) {
                 found.push(format!("{directive} ({means})"));
             }
         }
         list.add(
             what,
             found.is_empty(),
-            if found.is_empty() { "nothing in the way".to_owned() } else { found.join(", ") },
-            "no password, no users of its own, no renamed commands, no TLS: the timers that take the way out speak plain Redis",
+            if found.is_empty() {
+                "nothing in the way".to_owned()
+            } else {
+                found.join(", ")
+            },
+            PLAIN,
             OR_COPY,
         );
     }

@@ -21,7 +21,7 @@ use crate::spec::{Spec, Strategy};
 use crate::steps::live::calm;
 use crate::steps::{launched, warm};
 
-pub(crate) use self::live::pauses_writes;
+pub(crate) use self::live::{pauses_writes, running};
 
 /// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +36,18 @@ pub struct Check {
     pub ok: bool,
     /// What to do if not.
     pub hint: String,
+}
+
+impl Check {
+    /// The same for a step that goes no further.
+    pub(crate) fn refusal(&self) -> Refusal {
+        Refusal {
+            what: self.what.clone(),
+            found: self.found.clone(),
+            expected: self.expected.clone(),
+            hint: self.hint.clone(),
+        }
+    }
 }
 
 /// What later steps need of preflight.
@@ -85,13 +97,7 @@ fn probe<'a>(cx: &'a Cx<'a>) -> Fut<'a, Result<Probe, StepError>> {
             ([], None) => Err(StepError::Broken(
                 "preflight found nothing wrong and no user".to_owned(),
             )),
-            ([only], _) => Ok(Refusal {
-                what: only.what.clone(),
-                found: only.found.clone(),
-                expected: only.expected.clone(),
-                hint: only.hint.clone(),
-            }
-            .into()),
+            ([only], _) => Ok(only.refusal().into()),
             (several, _) => {
                 let each = |f: fn(&Check) -> String| {
                     several.iter().map(|check| f(check)).collect::<Vec<_>>()

@@ -3,8 +3,8 @@
 set -u
 umask 077
 trap '' HUP
-lock=$1 timer=$2 epoch=$3 within_ms=$4 log=$5 redis=$6 port=$7 key=$8 swap=$9
-shift 9
+lock=$1 timer=$2 epoch=$3 within_ms=$4 log=$5 redis=$6 cli=$7 port=$8 key=$9 swap=${10}
+shift 10
 
 say() {
   [ "$*" = "${said-}" ] || printf '%s %s: %s\n' "$(date -u +%FT%TZ)" "$epoch" "$*" >>"$log"
@@ -18,7 +18,7 @@ armed() {
 }
 
 redis_cli() {
-  timeout 3 docker exec "$redis" redis-cli "$@"
+  timeout 3 docker exec "$redis" "$cli" "$@"
 }
 
 # decide WORDS...: spends the epoch unless it was promoted, and says in `decided` which of both it is: `withdrawn`,

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use futures::future::try_join;
 use regmig_core::machine::Machine;
 use regmig_core::port::PortError;
 use regmig_core::position::Position;
@@ -42,7 +43,11 @@ impl World {
         within_ms: u64,
     ) -> Result<(), PortError> {
         let (spec, site) = (&self.spec, self.site(machine));
-        let containers = site.listed().await?;
+        let (containers, cli) = try_join(site.listed(), site.redis_cli()).await?;
+        let cli = cli.ok_or_else(|| PortError::Refused {
+            what: format!("arming the timer on {machine}: Redis' container has no redis-cli"),
+            source: None,
+        })?;
         let name = |service: &str| {
             let container = containers.get(service).map(|found| found.name.clone());
             container.ok_or_else(|| PortError::Refused {
@@ -81,6 +86,7 @@ impl World {
             within_ms.to_string(),
             format!("{}/timer.log", spec.work(machine)),
             name(&spec.stack.redis)?,
+            cli.to_owned(),
             spec.redis.port.to_string(),
             live::EPOCH_KEY.to_owned(),
             regmig_redis::SWAP.to_owned(),

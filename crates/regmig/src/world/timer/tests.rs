@@ -81,7 +81,7 @@ impl Machine {
             within_ms.to_string(),
             self.arg("log"),
         ];
-        let redis = ["redis", "6379", "key", "swap"].map(str::to_owned);
+        let redis = ["redis", "valkey-cli", "6379", "key", "swap"].map(str::to_owned);
         let all = arguments.iter().chain(&redis).chain(own);
         self.script(ARM, &all.map(String::as_str).collect::<Vec<_>>());
     }
@@ -129,7 +129,7 @@ fn dest_answers_those_who_wait_once_and_by_a_redis_that_refuses_to_write() {
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(
         dest.text("did"),
-        "exec redis redis-cli -p 6379 CONFIG SET replica-read-only yes\nunpause register\n"
+        "exec redis valkey-cli -p 6379 CONFIG SET replica-read-only yes\nunpause register\n"
     );
     assert!(!dest.path("timer").exists() && !dest.path("timer.pid").exists());
 }
@@ -158,7 +158,7 @@ fn source_serves_by_its_former_file_once_the_epoch_is_withdrawn() {
     assert!(!source.path("loaded").exists());
     assert_eq!(
         source.text("did"),
-        "exec redis redis-cli -p 6379 CLIENT UNPAUSE\n"
+        "exec redis valkey-cli -p 6379 CLIENT UNPAUSE\n"
     );
 }
 
