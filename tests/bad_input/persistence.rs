@@ -1,7 +1,7 @@
 //! A Redis on dest that will not do, which shows when dest's stack is launched for the first time.
 
 use regmig_tests::support::Tried;
-use xtask::lab::Machine;
+use xtask::lab::{self, Machine};
 
 use crate::scene::{Scene, on_scene};
 
@@ -30,6 +30,25 @@ fn dest_does_not_append() -> Tried<()> {
             "set `appendonly yes` in dest's redis.conf",
         ];
         halts(scene, &change, &words)?;
+        scene.expect_start()
+    })
+}
+
+/// Later source's would have to read what dest's writes: it followed dest for ever without ever being linked.
+#[test]
+fn dest_writes_what_source_cannot_read() -> Tried<()> {
+    on_scene(|scene| {
+        let image = lab::load_valkey(&scene.rig.config)?;
+        let compose = "/var/pryv/reg-master.yml";
+        let change =
+            format!("cp -p {compose} {compose}.kept; sed -i 's,pryv/redis:lab,{image},' {compose}");
+        let words = [
+            "Redis on dest: found version 7.2.4, which writes format 11; expected one that reads what source's writes",
+            "which writes format 10)",
+        ];
+        halts(scene, &change, &words)?;
+        let mend = format!("mv {compose}.kept {compose}");
+        scene.rig.on(Machine::Dest, &mend)?;
         scene.expect_start()
     })
 }

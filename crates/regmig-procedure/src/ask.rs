@@ -44,6 +44,7 @@ question!(logs(machine: Machine, service: String, lines: u32) = Query::Logs { ma
 question!(redis(machine: Machine) = Query::Redis { machine } => Redis(RedisState) *);
 question!(redis_access(machine: Machine) = Query::RedisAccess { machine } => Access(Access));
 question!(redis_cli(machine: Machine) = Query::RedisCli { machine } => Text(Option<String>));
+question!(rdb_version(machine: Machine) = Query::RdbVersion { machine } => Number(Option<u64>));
 question!(redis_get(machine: Machine, key: String) = Query::RedisGet { machine, key } => Text(Option<String>));
 question!(writes_paused(machine: Machine) = Query::WritesPaused { machine } => Yes(bool));
 question!(nginx_loaded(machine: Machine) = Query::NginxLoaded { machine } => Text(Option<String>));

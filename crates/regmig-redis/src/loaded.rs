@@ -5,6 +5,7 @@ use regmig_core::facts::{Loaded, LoadedKeys};
 use regmig_core::port::PortError;
 
 use crate::client::Redis;
+use crate::fault::{Fault, fault_of};
 use crate::info::{Flavour, Keyspace};
 
 /// The settings that decide which files a server loads, and what it keeps of them.
@@ -17,7 +18,49 @@ const LOADED_BY: [&str; 6] = [
     "maxmemory-policy",
 ];
 
+/// A value as `DUMP` answers it ends in the version of its format, two bytes, little-endian, and a checksum of eight bytes.
+const FOOTER: usize = 10;
+
+/// How often a key may be gone before it is dumped.
+const TRIES: u32 = 5;
+
 impl Redis {
+    /// The version of the format in which the server writes its data, into files and to replicas, read from a key's dump: no
+    /// server tells it. A server that is older than another may not read that one's.
+    ///
+    /// Returns none where the server has no key in its first database, or does not know the commands.
+    ///
+    /// # Errors
+    ///
+    /// As every question: never with an unknown outcome.
+    pub async fn rdb_version(&self) -> Result<Option<u64>, PortError> {
+        match self.dumped_version().await {
+            Err(error) if matches!(fault_of(&error), Some(Fault::UnknownCommand { .. })) => {
+                Ok(None)
+            }
+            told => told,
+        }
+    }
+
+    async fn dumped_version(&self) -> Result<Option<u64>, PortError> {
+        for _ in 0..TRIES {
+            let key: Option<Vec<u8>> = self.ask(&redis::cmd("RANDOMKEY"), "RANDOMKEY").await?;
+            let Some(key) = key else {
+                return Ok(None);
+            };
+            let mut dump = redis::cmd("DUMP");
+            dump.arg(key);
+            let dumped: Option<Vec<u8>> = self.ask(&dump, "DUMP").await?;
+            let footer = dumped
+                .as_ref()
+                .and_then(|dumped| dumped.last_chunk::<FOOTER>());
+            if let Some([low, high, ..]) = footer {
+                return Ok(Some(u64::from(u16::from_le_bytes([*low, *high]))));
+            }
+        }
+        Ok(None)
+    }
+
     /// What the server has loaded: two that tell the same, and were started on the same files, hold the same data.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub enum Answer {
     Yes(bool),
     /// A number.
     Count(u64),
+    /// A number, or that it cannot be told.
+    Number(Option<u64>),
     /// A text, or that there is none.
     Text(Option<String>),
     /// Texts.

@@ -96,6 +96,12 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// The version of the format in which Redis writes its data down and sends them to a replica, where that can be told.
+    /// Answer: `Number`.
+    RdbVersion {
+        /// Where.
+        machine: Machine,
+    },
     /// Whether Redis holds clients' writes back, found by one that would change nothing. Answer: `Yes`.
     WritesPaused {
         /// Where.

@@ -56,3 +56,27 @@ async fn servers_that_load_the_same_files_in_different_ways_tell_different_thing
         assert_ne!(other.settings, loaded.settings, "{settings:?}");
     }
 }
+
+/// What it tells is what a file of its own begins with.
+#[tokio::test]
+async fn a_dump_tells_the_format_of_its_files() {
+    let server = Server::start(&[]).await;
+    assert_eq!(server.redis().rdb_version().await.unwrap(), None);
+    server.run(&["SET k v", "HSET h f v", "SAVE"]).await;
+    let file = std::fs::read(server.dir.path().join("dump.rdb")).unwrap();
+    let named = file
+        .get(..9)
+        .and_then(|head| std::str::from_utf8(head).ok());
+    let told = server.redis().rdb_version().await.unwrap().unwrap();
+    assert!(
+        named == Some(&format!("REDIS{told:04}")) || named == Some(&format!("VALKEY{told:03}")),
+        "{told}: {named:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_dumps_nothing_tells_no_format() {
+    let server = Server::start(&["--rename-command", "DUMP", ""]).await;
+    server.run(&["SET k v"]).await;
+    assert_eq!(server.redis().rdb_version().await.unwrap(), None);
+}

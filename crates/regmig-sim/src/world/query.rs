@@ -23,6 +23,8 @@ const QUERY_MS: i64 = 2;
 const REHEARSAL_MS: i64 = 100;
 /// How long an answer of a busy source takes, milliseconds.
 const BUSY_MS: i64 = 400;
+/// The format of every version in this world.
+const RDB_VERSION: u64 = 10;
 const HOUR_MS: i64 = 3_600_000;
 
 fn refused<T>(what: impl Into<String>) -> Result<T, PortError> {
@@ -154,6 +156,10 @@ impl State {
                 })
             }
             Query::RedisCli { .. } => Answer::Text(Some("redis-cli".to_owned())),
+            Query::RdbVersion { machine } => {
+                self.loaded(*machine)?;
+                Answer::Number(Some(RDB_VERSION))
+            }
             Query::WritesPaused { machine } => {
                 Answer::Yes(self.loaded(*machine)?.paused_until > self.now)
             }

@@ -84,6 +84,9 @@ impl World {
                 let cli = self.site(*machine).redis_cli().await?;
                 Answer::Text(cli.map(str::to_owned))
             }
+            Query::RdbVersion { machine } => {
+                Answer::Number(self.site(*machine).redis.rdb_version().await?)
+            }
             Query::WritesPaused { machine } => {
                 Answer::Yes(self.site(*machine).redis.writes_paused().await?)
             }

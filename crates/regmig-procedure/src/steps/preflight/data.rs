@@ -149,6 +149,7 @@ pub(super) async fn source_redis(
         user,
         core,
         redis_version: redis.version,
+        rdb_version: ask::rdb_version(cx, Machine::Source).await?,
         keys: redis.keys,
         answer_ms: None,
     }))

@@ -59,6 +59,9 @@ pub struct Evidence {
     pub core: String,
     /// Version of source's Redis.
     pub redis_version: String,
+    /// The version of the format in which source's Redis writes its data.
+    #[serde(default)]
+    pub rdb_version: Option<u64>,
     /// Keys in source's Redis.
     pub keys: u64,
     /// How long a client of source waits for an answer, milliseconds; strategy `live` goes by it.
