@@ -86,7 +86,7 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
-    /// What a client meets at Redis that speaks plain Redis; from version 6 on. Answer: `Access`.
+    /// What a client meets at Redis that speaks plain Redis; of version 6.2 or later. Answer: `Access`.
     RedisAccess {
         /// Where.
         machine: Machine,

@@ -214,17 +214,6 @@ impl Site {
         })
     }
 
-    /// The command-line client in Redis' container: Valkey has its own, beside which not every image has the former name.
-    pub(super) async fn redis_cli(&self) -> Result<Option<&'static str>, PortError> {
-        let name = self.name_of(&self.spec.stack.redis).await?;
-        for cli in ["redis-cli", "valkey-cli"] {
-            if self.docker.exec(&name, [cli, "--version"]).await?.status == 0 {
-                return Ok(Some(cli));
-            }
-        }
-        Ok(None)
-    }
-
     /// The folder of the machine in which Redis has its files; none where that is in its container alone.
     async fn data_folder(&self) -> Result<Option<String>, PortError> {
         let service = &self.spec.stack.redis;

@@ -31,6 +31,7 @@ pub(super) struct Site {
     /// How a full resync of its Redis comes along.
     pub(super) resync: Watched,
     compose: OnceCell<Vec<&'static str>>,
+    redis_cli: OnceCell<&'static str>,
 }
 
 /// Waits for a script that was sent before. A program that a script leaves running would keep the lock: the timer, which
@@ -104,6 +105,7 @@ impl Site {
             loaded: Poised::default(),
             resync: Watched::default(),
             compose: OnceCell::new(),
+            redis_cli: OnceCell::new(),
         }
     }
 
@@ -156,6 +158,22 @@ impl Site {
             .await?
             .remove(service)
             .ok_or_else(|| self.without_container(service))
+    }
+
+    /// The command-line client in Redis' container: Valkey has its own, beside which not every image has the former name.
+    ///
+    /// One that was found is not looked for again: each look starts a program, and the last is just before a cutover.
+    pub(super) async fn redis_cli(&self) -> Result<Option<&'static str>, PortError> {
+        if let Some(&cli) = self.redis_cli.get() {
+            return Ok(Some(cli));
+        }
+        let name = self.name_of(&self.spec.stack.redis).await?;
+        for cli in ["redis-cli", "valkey-cli"] {
+            if self.docker.exec(&name, [cli, "--version"]).await?.status == 0 {
+                return Ok(Some(*self.redis_cli.get_or_init(|| async { cli }).await));
+            }
+        }
+        Ok(None)
     }
 
     /// The address at which the register's container answers, from the machine itself.
