@@ -54,7 +54,7 @@ pub(crate) fn fall_silent(
 }
 
 /// What clients saw of the cutover: no request failed.
-pub(crate) fn expect_unnoticed(rig: &Rig) -> Tried<()> {
+fn expect_unnoticed(rig: &Rig) -> Tried<()> {
     let status = rig.status()?;
     for kind in ["writes", "reads", "dns"] {
         let figure = |name: &str| {
@@ -64,6 +64,22 @@ pub(crate) fn expect_unnoticed(rig: &Rig) -> Tried<()> {
         assert_eq!(figure("failed"), Some(0), "{kind}: {status}");
     }
     Ok(())
+}
+
+/// Runs to the end, and insists that no client has noticed, nothing is lost, and never two machines accepted writes.
+pub(crate) fn expect_moved(
+    rig: &Rig,
+    before: &Unfinished,
+    mut traffic: Traffic<'_>,
+    sampler: Sampler,
+) -> Tried<()> {
+    rig.regmig(["run", "--yes"]).done()?;
+    traffic.wait_for_acknowledgements(10)?;
+    traffic.stop()?;
+    expect_unnoticed(rig)?;
+    before.expect_finalized(rig)?;
+    expect_one_writer(rig, sampler)?;
+    traffic.expect_nothing_lost(Machine::Dest).map(drop)
 }
 
 /// Where the other machine's tunnel ends a session is open: without one, sshd keeps small packets back.
@@ -98,13 +114,5 @@ fn clients_notice_nothing_and_where_regmig_falls_silent_the_timers_decide() -> T
     start.expect_same(&back, "source, back at start,")?;
     traffic.expect_nothing_lost(Machine::Source)?;
 
-    rig.regmig(["run", "--yes"]).done()?;
-    traffic.wait_for_acknowledgements(10)?;
-    traffic.stop()?;
-    expect_unnoticed(&rig)?;
-    before.expect_finalized(&rig)?;
-    expect_one_writer(&rig, sampler)?;
-    let audit = traffic.expect_nothing_lost(Machine::Dest)?;
-    println!("{audit:?}");
-    Ok(())
+    expect_moved(&rig, &before, traffic, sampler)
 }

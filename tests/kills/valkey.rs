@@ -1,10 +1,10 @@
 //! Valkey on both machines, with strategy `live`: what regmig asks of it over the network, and what the timers do with the
 //! client in its container, which is not called redis-cli.
 
-use regmig_tests::support::{Rig, Sampler, Traffic, Tried, Unfinished, expect_one_writer};
+use regmig_tests::support::{Rig, Sampler, Traffic, Tried, Unfinished};
 use xtask::lab::{self, Machine};
 
-use crate::live::{expect_unnoticed, fall_silent};
+use crate::live::{expect_moved, fall_silent};
 
 #[test]
 fn it_moves_as_redis_does_and_its_timers_take_the_way_out() -> Tried<()> {
@@ -24,13 +24,5 @@ fn it_moves_as_redis_does_and_its_timers_take_the_way_out() -> Tried<()> {
     let point = "cold/switch#2:after";
     let after = fall_silent(&rig, &mut traffic, point, Machine::Source)?;
     println!("{point}: source serves {after:.1?} after the kill");
-    rig.regmig(["run", "--yes"]).done()?;
-    traffic.wait_for_acknowledgements(10)?;
-    traffic.stop()?;
-    expect_unnoticed(&rig)?;
-    before.expect_finalized(&rig)?;
-    expect_one_writer(&rig, sampler)?;
-    let audit = traffic.expect_nothing_lost(Machine::Dest)?;
-    println!("{audit:?}");
-    Ok(())
+    expect_moved(&rig, &before, traffic, sampler)
 }

@@ -14,6 +14,9 @@ const PUT_BACK: &str = "stat --format '%n %a %U:%G' /root/.ssh/* /home/ops/.ssh/
 const CONTAINERS: &str = "docker inspect --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}' \
     $(docker ps --all --quiet) | sort | uniq -c | sed 's/^ *//'";
 
+/// The most that may pass from one look to the next, on average, milliseconds.
+const A_LOOK_MS: i64 = 1000;
+
 /// What a finalized migration has to leave as it was.
 #[derive(Debug)]
 pub struct Unfinished {
@@ -69,13 +72,15 @@ fn expect_equal(what: &str, expected: &str, found: &str) -> Tried<()> {
 }
 
 /// In a migration that was finalized: first source accepted writes, in the end dest does, and never two machines but for dest's
-/// trial launch, of which no client knows. How many looks there were says nothing: a fast machine is seen less often.
+/// trial launch, of which no client knows. How many looks there were says nothing, since a fast machine has less time for them; how
+/// often it was looked does.
 ///
 /// Returns how many looks were judged.
 ///
 /// # Errors
 ///
-/// When both did, when the look saw neither source before nor dest after, or when they could not be asked.
+/// When both did, when nobody looked often enough, when source was not seen to write before or dest not after, or when they could not
+/// be asked.
 pub fn expect_one_writer(rig: &Rig, sampler: Sampler) -> Tried<usize> {
     let samples = sampler.end()?;
     let trials = rig.journal().trials()?;
@@ -83,6 +88,15 @@ pub fn expect_one_writer(rig: &Rig, sampler: Sampler) -> Tried<usize> {
         return Err(Trouble::new(format!(
             "both machines accepted writes at {} ms since the epoch",
             sample.from_ms
+        )));
+    }
+    let begun = samples.first().map_or(0, |sample| sample.from_ms);
+    let ended = samples.last().map_or(0, |sample| sample.to_ms);
+    let looks = i64::try_from(samples.len()).unwrap_or(i64::MAX);
+    if looks.saturating_mul(A_LOOK_MS) < ended - begun {
+        return Err(Trouble::new(format!(
+            "only {looks} looks in {} ms, expected one in {A_LOOK_MS} ms on average",
+            ended - begun
         )));
     }
     let judged: Vec<&Sample> = samples

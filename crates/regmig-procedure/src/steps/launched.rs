@@ -3,10 +3,11 @@
 //! Its former data is set aside *before* that, so that rollback can put it
 //! back untouched, and Redis is never running while rsync writes beneath it.
 
+mod unfit;
+
 use std::collections::BTreeMap;
 
 use regmig_core::effect::Effect;
-use regmig_core::facts::RedisState;
 use regmig_core::machine::Machine;
 use regmig_core::port::Fut;
 use regmig_core::state::State;
@@ -21,7 +22,6 @@ use super::{
 use crate::ask::{self, Cx};
 use crate::edit::compose;
 use crate::procedure::ProcedureStep;
-use crate::spec::Strategy;
 use crate::steps::preflight;
 
 const SET_ASIDE: &str = "launched/set-aside";
@@ -353,22 +353,8 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
                 return Ok(Probe::Absent(missing));
             }
             let redis = ask::redis(cx, Machine::Dest).await?;
-            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-            let rdb_version = ask::rdb_version(cx, Machine::Dest).await?;
-            if let Some(refusal) = unfit(&redis, rdb_version, &known) {
+            if let Some(refusal) = unfit::refusal(cx, &redis).await? {
                 return Ok(refusal.into());
-            }
-            // Before source knows of it: what its timers and its replication could not get past.
-            if cx.spec.strategy == Strategy::Live {
-                let checks = preflight::running(cx, Machine::Dest).await?;
-                if let Some(check) = checks.iter().find(|check| !check.ok) {
-                    let hint = "go back with `regmig rollback --to start`, mend that on dest";
-                    return Ok(Refusal {
-                        hint: format!("{hint}, or {}", check.hint),
-                        ..check.refusal()
-                    }
-                    .into());
-                }
             }
             let mut logs = BTreeMap::new();
             for service in [&cx.spec.stack.register, &cx.spec.stack.dns] {
@@ -418,55 +404,6 @@ pub(crate) const LAUNCH: ProcedureStep = ProcedureStep {
     waits: false,
     stays: false,
 };
-
-/// Why dest's Redis must not take over source's data.
-///
-/// Each reads what the other writes: dest source's files, or a full resync, and source dest's, when it follows dest and when a
-/// rollback brings the data back. A version reads the formats before its own and no later one.
-fn unfit(
-    redis: &RedisState,
-    rdb_version: Option<u64>,
-    source: &preflight::Evidence,
-) -> Option<Refusal> {
-    let alike = match (rdb_version, source.rdb_version) {
-        (Some(dest), Some(source)) => dest == source,
-        _ => release(&redis.version) == release(&source.redis_version),
-    };
-    if !alike {
-        let told = |version: &str, format: Option<u64>| match format {
-            Some(format) => format!("version {version}, which writes format {format}"),
-            None => format!("version {version}"),
-        };
-        return Some(Refusal {
-            what: "Redis on dest".to_owned(),
-            found: told(&redis.version, rdb_version),
-            expected: format!(
-                "one that reads what source's writes, and the other way round ({})",
-                told(&source.redis_version, source.rdb_version)
-            ),
-            hint: "source's Redis follows dest's later, and a rollback brings dest's data back to it: `regmig rollback --to \
-                   start`, name an image of source's version in dest's compose file, and run again; or bring source's to \
-                   dest's version first"
-                .to_owned(),
-        });
-    }
-    if !redis.appendonly {
-        return Some(Refusal {
-            what: "persistence of Redis on dest".to_owned(),
-            found: "appendonly no".to_owned(),
-            expected: "appendonly yes, as on source".to_owned(),
-            hint: "without it a crash, or its restart in `finalized`, could lose acknowledged writes: \
-                   `regmig rollback --to start`, set `appendonly yes` in dest's redis.conf, and run again"
-                .to_owned(),
-        });
-    }
-    None
-}
-
-/// The numbers of a release whose versions all write one format.
-fn release(version: &str) -> Vec<&str> {
-    version.split('.').take(2).collect()
-}
 
 /// A certificate that `trust` does not cover: waiting does not mend it.
 async fn untrusted(cx: &Cx<'_>) -> Option<Refusal> {
@@ -557,50 +494,3 @@ pub(crate) const STOP: ProcedureStep = ProcedureStep {
     waits: false,
     stays: true,
 };
-
-#[cfg(test)]
-mod tests {
-    use regmig_core::facts::RedisState;
-
-    use super::unfit;
-    use crate::steps::preflight::Evidence;
-
-    fn refused(dest: (&str, Option<u64>), source: (&str, Option<u64>)) -> Option<String> {
-        let redis = RedisState {
-            version: dest.0.to_owned(),
-            appendonly: true,
-            ..RedisState::default()
-        };
-        let source = Evidence {
-            user: String::new(),
-            core: String::new(),
-            redis_version: source.0.to_owned(),
-            rdb_version: source.1,
-            keys: 1,
-            answer_ms: None,
-        };
-        unfit(&redis, dest.1, &source).map(|refusal| refusal.found)
-    }
-
-    #[test]
-    fn each_reads_what_the_other_writes() {
-        let found = |words: &str| Some(words.to_owned());
-        // Valkey 8 says that it is 7.2.4.
-        assert_eq!(refused(("7.2.4", Some(11)), ("7.2.7", Some(11))), None);
-        assert_eq!(refused(("6.2.1", Some(9)), ("5.0.3", Some(9))), None);
-        assert_eq!(
-            refused(("7.2.4", Some(11)), ("7.0.15", Some(10))),
-            found("version 7.2.4, which writes format 11")
-        );
-        assert_eq!(
-            refused(("7.0.15", Some(10)), ("7.2.4", Some(11))),
-            found("version 7.0.15, which writes format 10")
-        );
-        // Where it cannot be told of both, the release says it.
-        assert_eq!(refused(("7.0.11", None), ("7.0.15", Some(10))), None);
-        assert_eq!(
-            refused(("7.2.4", None), ("7.0.15", Some(10))),
-            found("version 7.2.4")
-        );
-    }
-}

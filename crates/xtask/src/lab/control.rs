@@ -161,7 +161,7 @@ pub fn selftest(config: &LabConfig) -> Result<String, LabError> {
 pub fn load_valkey(config: &LabConfig) -> Result<String, LabError> {
     let image = {
         let _cache = Lock::acquire(&config.cache)?;
-        images::spare("valkey")?
+        images::valkey()?
     };
     for machine in [Machine::Source, Machine::Dest] {
         let load = "docker save \"$1\" | docker exec --interactive \"$2\" docker load --quiet";

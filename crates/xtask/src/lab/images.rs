@@ -36,9 +36,6 @@ const STACK: &[(&str, &str)] = &[
     ("mail", "standin"),
 ];
 
-/// What a test may put in place of a service of the stack; built when one asks for it.
-const SPARE: &[&str] = &["valkey"];
-
 /// The tags of everything that machines are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Images {
@@ -89,13 +86,13 @@ pub(super) fn ensure(config: &LabConfig) -> Result<Images, LabError> {
         rest.and(joined(machine)).and(joined(parent))
     })?;
     ensure_archive(config, &services, &archive)?;
-    let spare = SPARE
-        .iter()
-        .map(|name| recipe(name, name, &stack.tag))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut made_of = vec![&*base, &machine.tag, &parent.tag, &stack.tag];
-    made_of.extend(spare.iter().map(|spare| &*spare.tag));
-    prune(config, &made_of, &services, &archive)?;
+    let valkey = valkey_recipe(&stack)?;
+    prune(
+        config,
+        &[&base, &machine.tag, &parent.tag, &stack.tag, &valkey.tag],
+        &services,
+        &archive,
+    )?;
     Ok(Images {
         machine: machine.tag,
         parent: parent.tag,
@@ -105,12 +102,15 @@ pub(super) fn ensure(config: &LabConfig) -> Result<Images, LabError> {
     })
 }
 
-/// Builds one of the images that no machine starts with, and returns its tag.
-pub(super) fn spare(name: &str) -> Result<String, LabError> {
-    let stack = recipe("stack", "stack", &base_tag())?;
-    let spare = recipe(name, name, &stack.tag)?;
-    build(&spare)?;
-    Ok(spare.tag)
+/// Builds what a test may put in place of Redis, and returns its tag.
+pub(super) fn valkey() -> Result<String, LabError> {
+    let valkey = valkey_recipe(&recipe("stack", "stack", &base_tag())?)?;
+    build(&valkey)?;
+    Ok(valkey.tag)
+}
+
+fn valkey_recipe(stack: &Recipe) -> Result<Recipe, LabError> {
+    recipe("valkey", "valkey", &stack.tag)
 }
 
 /// A short digest of everything that the lab's machines are made of.

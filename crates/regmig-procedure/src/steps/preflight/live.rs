@@ -41,24 +41,12 @@ pub(crate) fn pauses_writes(version: &str) -> bool {
 /// What a running Redis says for itself: its file is not all that it was told.
 pub(crate) async fn running(cx: &Cx<'_>, machine: Machine) -> Result<Vec<Check>, StepError> {
     let mut list = List(Vec::new());
-    let (found, hint) = match ask::redis_access(cx, machine).await {
-        Ok(access) => (in_the_way(&access), String::new()),
-        Err(error) => {
-            let (found, hint) = reason(&error);
-            (vec![found], format!("{hint}\n"))
-        }
+    let (found, advice) = match ask::redis_access(cx, machine).await {
+        Ok(access) => (in_the_way(&access).join("; "), String::new()),
+        Err(error) => reason(&error),
     };
-    list.add(
-        format!("Redis as it runs on {machine}, for strategy `live`"),
-        found.is_empty(),
-        if found.is_empty() {
-            "nothing in the way".to_owned()
-        } else {
-            found.join("; ")
-        },
-        PLAIN,
-        format!("{}{OR_COPY}", hint.trim_start()),
-    );
+    let what = format!("Redis as it runs on {machine}, for strategy `live`");
+    plain(&mut list, what, found, advice);
     let cli = ask::redis_cli(cx, machine).await?;
     list.add(
         format!("client in Redis' container on {machine}"),
@@ -68,6 +56,22 @@ pub(crate) async fn running(cx: &Cx<'_>, machine: Machine) -> Result<Vec<Check>,
         OR_COPY,
     );
     Ok(list.0)
+}
+
+/// Whether nothing was found that stands in the way of who speaks plain Redis; `advice` goes before the way that remains.
+fn plain(list: &mut List, what: String, found: String, advice: String) {
+    let ok = found.is_empty();
+    let found = if ok {
+        "nothing in the way".to_owned()
+    } else {
+        found
+    };
+    let hint = if advice.is_empty() {
+        OR_COPY.to_owned()
+    } else {
+        format!("{advice}\n{OR_COPY}")
+    };
+    list.add(what, ok, found, PLAIN, hint);
 }
 
 fn in_the_way(access: &Access) -> Vec<String> {
@@ -126,17 +130,7 @@ pub(super) async fn checks(
                 found.push(format!("{directive} ({means})"));
             }
         }
-        list.add(
-            what,
-            found.is_empty(),
-            if found.is_empty() {
-                "nothing in the way".to_owned()
-            } else {
-                found.join(", ")
-            },
-            PLAIN,
-            OR_COPY,
-        );
+        plain(list, what, found.join(", "), String::new());
     }
     if let Some(image) = &cx.spec.tunnel.image {
         let there = dest.is_some_and(|host| stack::has_image(&host.images, image));
