@@ -16,7 +16,7 @@ pub type ProcedureStep = Step<Spec>;
 /// The steps of the `copy` strategy, in order.
 ///
 /// What stands between `cold/fence` and `proxy/canary` is the cold window.
-pub static COPY: [ProcedureStep; 38] = [
+pub static COPY: [ProcedureStep; 39] = [
     preflight::STEP,
     launched::FOLDERS,
     launched::ASIDE,
@@ -43,6 +43,7 @@ pub static COPY: [ProcedureStep; 38] = [
     outage::END,
     proxy::CANARY,
     proxy::CLEAN,
+    proxy::DNS,
     replica::TUNNEL,
     replica::CONF,
     replica::ATTACH,

@@ -148,7 +148,7 @@ fn source_follows_dest_at_the_proxy_of_a_live_migration() {
 /// A rollback that is under way to where source serves cannot end where nobody does: source's DNS would run on there.
 #[test]
 fn a_rollback_further_back_cannot_end_where_nobody_serves() {
-    let schedule: Schedule = "former/to:drained,back:launched/back:cold/E71:killed-before"
+    let schedule: Schedule = "former/to:drained,back:launched/back:cold/E72:killed-before"
         .parse()
         .unwrap();
     let run = run(&planted::true_one(Strategy::Copy), &schedule, true);

@@ -25,9 +25,10 @@ pub(crate) struct BenchArgs {
     /// than 3 runs at a size
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "idle,literal,copy,live", value_parser = procedure)]
     procedures: Vec<Counted>,
-    /// Have no more than N runs of copy and of live at a size compared by `regmig verify` at the end: it takes most of a run of much data
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
-    verified: Option<u32>,
+    /// Have runs of copy and of live compared by `regmig verify` at the end at these sizes alone: it takes most of a run of much
+    /// data; d200:1 has no more than one run of each so, and none are named for no run at all
+    #[arg(long, value_name = "SIZES", num_args = 0.., value_delimiter = ',', value_parser = size)]
+    verified: Option<Vec<Counted>>,
     /// Round trips between the machines, and between regmig and each, take so many milliseconds more
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=2000))]
     round_trip_ms: Option<u32>,

@@ -6,8 +6,8 @@ use regmig_core::state::State;
 use regmig_core::step::{Probe, Refusal, StepError, Undo};
 
 use super::{
-    are_down, are_up, at_once, cold, failback, keep, nothing, policies, read_back, restore, synced,
-    until_healthy, warm,
+    are_down, are_up, at_once, cold, failback, holds_if, keep, nothing, policies, read_back,
+    restore, synced, until_healthy, warm,
 };
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
@@ -52,8 +52,6 @@ pub(crate) const OPEN: ProcedureStep = ProcedureStep {
         Box::pin(async move {
             let stack = &cx.spec.stack;
             let (redis, nginx) = (vec![stack.redis.clone()], vec![stack.nginx.clone()]);
-            let mut behind = stack.writers();
-            behind.push(stack.dns.clone());
             let start = |machine, services| Effect::Start { machine, services };
             let (source, dest) = (Machine::Source, Machine::Dest);
             // What runs already is left alone; after a reboot in the cold window nothing does.
@@ -69,7 +67,7 @@ pub(crate) const OPEN: ProcedureStep = ProcedureStep {
                     },
                 ]),
                 Effect::Together(vec![start(dest, redis.clone()), start(source, redis)]),
-                start(dest, behind),
+                start(dest, stack.writers()),
                 // Until both run, a client is refused by the one or told 502 by the other.
                 Effect::Together(vec![start(dest, nginx.clone()), start(source, nginx)]),
                 start(source, vec![stack.dns.clone()]),
@@ -121,10 +119,13 @@ async fn open(cx: &Cx<'_>) -> Result<Probe, StepError> {
         .into());
     }
     let dest = ask::services(cx, Machine::Dest).await?;
-    let serving = [stack.nginx.clone(), stack.dns.clone(), stack.redis.clone()];
+    let (redis, nginx) = (&stack.redis, &stack.nginx);
+    let mut clients = stack.writers();
+    clients.extend([redis.clone(), nginx.clone()]);
+    let serving = vec![nginx.clone(), stack.dns.clone(), redis.clone()];
     for (machine, services, names) in [
-        (Machine::Dest, dest, stack.all()),
-        (Machine::Source, source, serving.to_vec()),
+        (Machine::Dest, dest, clients),
+        (Machine::Source, source, serving),
     ] {
         if let Err(missing) = are_up(&services, &names) {
             return Ok(Probe::Absent(format!("on {machine}, {missing}")));
@@ -254,3 +255,35 @@ pub(crate) async fn canary_gone(cx: &Cx<'_>, which: &str) -> Result<Probe, StepE
         Probe::absent("the canary is still there")
     })
 }
+
+/// Not before clients are served: at its start DNS reads every user from dest's Redis, and nobody asks it before `nameservers`.
+pub(crate) const DNS: ProcedureStep = ProcedureStep {
+    id: "proxy/dns",
+    enters: State::Proxy,
+    title: "start dest's DNS, and see it answer for a user",
+    probe: |cx| {
+        Box::pin(async move {
+            let dest = ask::services(cx, Machine::Dest).await?;
+            if let Err(missing) = are_up(&dest, std::slice::from_ref(&cx.spec.stack.dns)) {
+                return Ok(Probe::Absent(format!("on dest, {missing}")));
+            }
+            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
+            Ok(holds_if(
+                synced::dns_answers(cx, Machine::Dest, &known).await,
+            ))
+        })
+    },
+    before: nothing,
+    plan: |cx| {
+        Box::pin(async move {
+            Ok(vec![Effect::Start {
+                machine: Machine::Dest,
+                services: vec![cx.spec.stack.dns.clone()],
+            }])
+        })
+    },
+    undo: Undo::Nothing("dest's services are stopped by the undo of synced/start"),
+    patience: until_healthy,
+    waits: false,
+    stays: true,
+};

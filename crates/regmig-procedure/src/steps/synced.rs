@@ -1,7 +1,9 @@
-//! `synced`: dest holds exactly what source held, and its services are healthy on it.
+//! `synced`: dest holds exactly what source held, and its register is healthy on it.
 //!
 //! dest's nginx stays down: it is the gate through which clients would write,
-//! and nobody accepts writes before `proxy`.
+//! and nobody accepts writes before `proxy`. So does its DNS, which nobody asks
+//! before `nameservers`: it reads every user when it starts, as the register
+//! does, and clients wait for the register.
 
 use std::path::Path;
 
@@ -14,7 +16,7 @@ use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
 use serde_json::json;
 
 use super::{
-    are_down, are_up, at_once, cold, launched, no_effects, nothing, policies, policy_of,
+    are_down, are_up, at_once, cold, holds_if, launched, no_effects, nothing, policies, policy_of,
     until_healthy,
 };
 use crate::ask::{self, Cx};
@@ -126,13 +128,13 @@ pub(crate) async fn same_files(cx: &Cx<'_>, hint: &str) -> Result<Probe, StepErr
 pub(crate) const START: ProcedureStep = ProcedureStep {
     id: "synced/start",
     enters: State::Synced,
-    title: "start both Redis, dest's services but nginx, and source's DNS",
+    title: "start both Redis, what writes on dest, and source's DNS",
     probe: |cx| {
         Box::pin(async move {
             let stack = &cx.spec.stack;
             let dest = ask::services(cx, Machine::Dest).await?;
             let mut wanted = stack.writers();
-            wanted.extend([stack.redis.clone(), stack.dns.clone()]);
+            wanted.push(stack.redis.clone());
             if let Err(missing) = are_up(&dest, &wanted) {
                 return Ok(Probe::Absent(format!("on dest, {missing}")));
             }
@@ -147,8 +149,6 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
     plan: |cx| {
         Box::pin(async move {
             let stack = &cx.spec.stack;
-            let mut services = stack.writers();
-            services.push(stack.dns.clone());
             // A reboot of dest shall bring its services back, but not its nginx: nobody accepts writes yet.
             let mut policies = dest_policies(cx)?;
             policies.insert(stack.nginx.clone(), "no".to_owned());
@@ -170,7 +170,7 @@ pub(crate) const START: ProcedureStep = ProcedureStep {
                 Effect::Together(vec![
                     Effect::Start {
                         machine: Machine::Dest,
-                        services,
+                        services: stack.writers(),
                     },
                     Effect::Start {
                         machine: Machine::Source,
@@ -363,14 +363,11 @@ pub(crate) async fn both_loaded(cx: &Cx<'_>) -> Probe {
 pub(crate) const HEALTHY: ProcedureStep = ProcedureStep {
     id: "synced/healthy",
     enters: State::Synced,
-    title: "see dest's register and DNS answer for a user",
+    title: "see dest's register answer for a user",
     probe: |cx| {
         Box::pin(async move {
             let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-            Ok(match answers(cx, Machine::Dest, &known).await {
-                Ok(()) => Probe::holds(),
-                Err(missing) => Probe::Absent(missing),
-            })
+            Ok(holds_if(register_answers(cx, Machine::Dest, &known).await))
         })
     },
     before: nothing,
@@ -387,7 +384,20 @@ pub(crate) async fn answers(
     machine: Machine,
     known: &preflight::Evidence,
 ) -> Result<(), String> {
-    let words = |error: StepError| error.chain().join(": ");
+    register_answers(cx, machine, known).await?;
+    dns_answers(cx, machine, known).await
+}
+
+fn words(error: StepError) -> String {
+    error.chain().join(": ")
+}
+
+/// The register of a machine knows a user.
+async fn register_answers(
+    cx: &Cx<'_>,
+    machine: Machine,
+    known: &preflight::Evidence,
+) -> Result<(), String> {
     let http = ask::register(cx, machine, format!("/{}/server", known.user))
         .await
         .map_err(words)?;
@@ -402,6 +412,15 @@ pub(crate) async fn answers(
             http.status, known.user, known.core
         ));
     }
+    Ok(())
+}
+
+/// The DNS of a machine knows a user.
+pub(crate) async fn dns_answers(
+    cx: &Cx<'_>,
+    machine: Machine,
+    known: &preflight::Evidence,
+) -> Result<(), String> {
     let soa = ask::dns(cx, machine, cx.spec.domain.clone(), "SOA")
         .await
         .map_err(words)?;

@@ -78,6 +78,12 @@ impl Counted {
         let name = name.to_owned();
         Ok(Self { name, runs })
     }
+
+    /// Whether a run, counted from one, of what has this name is asked for.
+    fn ask_for(asked: &[Self], name: &str, number: u32) -> bool {
+        let found = asked.iter().find(|it| it.name == name);
+        found.is_some_and(|it| it.runs.is_none_or(|runs| number <= runs))
+    }
 }
 
 /// What to measure, and where.
@@ -89,8 +95,8 @@ pub struct Bench {
     pub runs: u32,
     /// Names out of [`PROCEDURES`]; one that names a number has no more runs than that at a size.
     pub procedures: Vec<Counted>,
-    /// How many runs of each of regmig's strategies at a size are followed by `regmig verify`; all where it is none.
-    pub verified: Option<u32>,
+    /// At which of the sizes runs of regmig's strategies are followed by `regmig verify`, and how many of each; all where it is none.
+    pub verified: Option<Vec<Counted>>,
     /// Milliseconds that round trips between the machines and to each take more; none for a network as it is.
     pub round_trip_ms: Option<u32>,
     /// The file for what came of it.
@@ -116,11 +122,10 @@ impl Bench {
             let mut runs: BTreeMap<String, Vec<Run>> = BTreeMap::new();
             for number in 1..=size.runs.unwrap_or(self.runs) {
                 let wanted = |procedure: &Procedure| {
-                    let mut asked = self.procedures.iter();
-                    let found = asked.find(|it| it.name == procedure.to_string());
-                    found.is_some_and(|it| it.runs.is_none_or(|runs| number <= runs))
+                    Counted::ask_for(&self.procedures, &procedure.to_string(), number)
                 };
-                let verify = self.verified.is_none_or(|runs| number <= runs);
+                let verified = self.verified.as_ref();
+                let verify = verified.is_none_or(|sizes| Counted::ask_for(sizes, name, number));
                 let mut migration = None;
                 for procedure in Procedure::ALL.into_iter().filter(wanted) {
                     let begun = Instant::now();
@@ -236,6 +241,10 @@ mod tests {
         assert_eq!(read("live").unwrap().runs, None);
         let counted = read("literal:3").unwrap();
         assert_eq!((counted.name.as_str(), counted.runs), ("literal", Some(3)));
+        let asked = [read("idle").unwrap(), counted];
+        let literal = |number| Counted::ask_for(&asked, "literal", number);
+        assert_eq!([literal(3), literal(4)], [true, false]);
+        assert!(Counted::ask_for(&asked, "idle", 4) && !Counted::ask_for(&asked, "live", 1));
         assert!(read("literal:0").unwrap_err().contains("from 1 to 100"));
         assert!(
             read("lively")
