@@ -16,7 +16,7 @@ pub type ProcedureStep = Step<Spec>;
 /// The steps of the `copy` strategy, in order.
 ///
 /// What stands between `cold/fence` and `proxy/canary` is the cold window.
-pub static COPY: [ProcedureStep; 39] = [
+pub static COPY: [ProcedureStep; 40] = [
     preflight::STEP,
     launched::FOLDERS,
     launched::ASIDE,
@@ -49,6 +49,7 @@ pub static COPY: [ProcedureStep; 39] = [
     replica::ATTACH,
     replica::PROVE,
     replica::CLEAN,
+    replica::DNS,
     nameservers::DELEGATION,
     verified::ANSWERS,
     drained::QUIET,

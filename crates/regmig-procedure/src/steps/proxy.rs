@@ -257,20 +257,18 @@ pub(crate) async fn canary_gone(cx: &Cx<'_>, which: &str) -> Result<Probe, StepE
 }
 
 /// Not before clients are served: at its start DNS reads every user from dest's Redis, and nobody asks it before `nameservers`.
+/// `replica/dns` waits until it answers: source's DNS does not become fresh any sooner by waiting here.
 pub(crate) const DNS: ProcedureStep = ProcedureStep {
     id: "proxy/dns",
     enters: State::Proxy,
-    title: "start dest's DNS, and see it answer for a user",
+    title: "start dest's DNS",
     probe: |cx| {
         Box::pin(async move {
             let dest = ask::services(cx, Machine::Dest).await?;
-            if let Err(missing) = are_up(&dest, std::slice::from_ref(&cx.spec.stack.dns)) {
-                return Ok(Probe::Absent(format!("on dest, {missing}")));
-            }
-            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-            Ok(holds_if(
-                synced::dns_answers(cx, Machine::Dest, &known).await,
-            ))
+            Ok(holds_if(are_up(
+                &dest,
+                std::slice::from_ref(&cx.spec.stack.dns),
+            )))
         })
     },
     before: nothing,

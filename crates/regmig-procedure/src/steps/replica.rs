@@ -8,7 +8,10 @@ use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
 use serde_json::json;
 
 use super::proxy::{canary, canary_core, canary_gone, keys_of};
-use super::{Edited, at_once, edit_refused, keep, marker, nothing, read_back, restore};
+use super::{
+    Edited, at_once, edit_refused, holds_if, keep, marker, no_effects, nothing, preflight,
+    read_back, restore, synced, until_healthy,
+};
 use crate::ask::{self, Cx};
 use crate::edit::redis_conf;
 use crate::procedure::ProcedureStep;
@@ -295,6 +298,26 @@ pub(crate) const CLEAN: ProcedureStep = ProcedureStep {
     },
     undo: Undo::Nothing("the canary is gone"),
     patience: at_once,
+    waits: false,
+    stays: false,
+};
+
+pub(crate) const DNS: ProcedureStep = ProcedureStep {
+    id: "replica/dns",
+    enters: State::Replica,
+    title: "see dest's DNS answer for a user",
+    probe: |cx| {
+        Box::pin(async move {
+            let known: preflight::Evidence = cx.evidence(preflight::ID)?;
+            Ok(holds_if(
+                synced::dns_answers(cx, Machine::Dest, &known).await,
+            ))
+        })
+    },
+    before: nothing,
+    plan: no_effects,
+    undo: Undo::Nothing("it only looks"),
+    patience: until_healthy,
     waits: false,
     stays: false,
 };
