@@ -21,14 +21,18 @@ const LOADED_BY: [&str; 6] = [
 /// A value as `DUMP` answers it ends in the version of its format, two bytes, little-endian, and a checksum of eight bytes.
 const FOOTER: usize = 10;
 
-/// How often a key may be gone before it is dumped.
+/// How often a key may be gone before it is dumped, or be too large.
 const TRIES: u32 = 5;
+
+/// A key of more bytes is not dumped: the server answers nobody else meanwhile.
+const MOST: u64 = 64 << 10;
 
 impl Redis {
     /// The version of the format in which the server writes its data, into files and to replicas, read from a key's dump: no
     /// server tells it. A server that is older than another may not read that one's.
     ///
-    /// Returns none where the server has no key in its first database, or does not know the commands.
+    /// Returns none where the server has no key in its first database, where those that it offers are large, or it does not
+    /// know the commands.
     ///
     /// # Errors
     ///
@@ -48,6 +52,13 @@ impl Redis {
             let Some(key) = key else {
                 return Ok(None);
             };
+            let mut usage = redis::cmd("MEMORY");
+            // Of many elements one is looked at, and the others are taken to be as large.
+            usage.arg("USAGE").arg(&key).arg("SAMPLES").arg(1);
+            let bytes: Option<u64> = self.ask(&usage, "MEMORY USAGE").await?;
+            if bytes.is_none_or(|bytes| bytes > MOST) {
+                continue;
+            }
             let mut dump = redis::cmd("DUMP");
             dump.arg(key);
             let dumped: Option<Vec<u8>> = self.ask(&dump, "DUMP").await?;

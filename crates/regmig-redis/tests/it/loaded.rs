@@ -80,3 +80,14 @@ async fn a_server_that_dumps_nothing_tells_no_format() {
     server.run(&["SET k v"]).await;
     assert_eq!(server.redis().rdb_version().await.unwrap(), None);
 }
+
+/// It would answer nobody while it writes a large one.
+#[tokio::test]
+async fn a_large_key_is_not_dumped() {
+    let server = Server::start(&[]).await;
+    let large = "v".repeat(100_000);
+    server.run(&[&format!("SET k {large}")]).await;
+    assert_eq!(server.redis().rdb_version().await.unwrap(), None);
+    server.run(&["SET k v"]).await;
+    assert!(server.redis().rdb_version().await.unwrap().is_some());
+}
