@@ -72,6 +72,30 @@ error: the migration cannot start; nothing was changed
     })
 }
 
+/// Another folder would be backed up and copied, and a link renamed in place of the folder.
+#[test]
+fn redis_keeps_its_data_elsewhere() -> Tried<()> {
+    on_scene(|scene| {
+        scene.add("redis", "data = \"reg-master/dns\"")?;
+        assert_snapshot!(scene.refused()?, @r#"
+error: the migration cannot start; nothing was changed
+  the data folder of Redis on source: found /var/pryv/reg-master/redis/data; expected /var/pryv/reg-master/dns, which `data` names
+    hint: set `data` under [redis] in regmig.toml to the folder itself in which Redis keeps its files, beneath `root`: it is backed up, copied, and set aside by its name
+"#);
+
+        scene.correct()?;
+        let data = "/var/pryv/reg-master/redis/data";
+        let link = format!("mv {data} {data}.real && ln -s {data}.real {data}");
+        let unlink = format!("rm {data} && mv {data}.real {data}");
+        assert_snapshot!(scene.refused_while(Machine::Source, &link, &unlink)?, @r#"
+error: the migration cannot start; nothing was changed
+  the data folder of Redis on source: found /var/pryv/reg-master/redis/data.real, to which that is a link; expected /var/pryv/reg-master/redis/data, which `data` names
+    hint: set `data` under [redis] in regmig.toml to the folder itself in which Redis keeps its files, beneath `root`: it is backed up, copied, and set aside by its name
+"#);
+        Ok(())
+    })
+}
+
 /// What the timers of `live`, which take the way out where regmig has gone silent, could not get past.
 #[test]
 fn redis_for_live() -> Tried<()> {

@@ -71,3 +71,22 @@ fn dest_has_users_of_its_own() -> Tried<()> {
         scene.expect_start()
     })
 }
+
+/// Its compose file has Redis' files in another folder than the one to which data are copied.
+#[test]
+fn dest_keeps_its_data_elsewhere() -> Tried<()> {
+    on_scene(|scene| {
+        let compose = "/var/pryv/reg-master.yml";
+        let change = format!(
+            "cp -p {compose} {compose}.kept; sed -i 's,redis/data/:,redis/other/:,' {compose}"
+        );
+        let words = [
+            "the data folder of Redis on dest: found /var/pryv/reg-master/redis/other; expected /var/pryv/reg-master/redis/data",
+            "have dest's compose file mount it where its Redis keeps its files",
+        ];
+        halts(scene, &change, &words)?;
+        let mend = format!("mv {compose}.kept {compose}; rm -r /var/pryv/reg-master/redis/other");
+        scene.rig.on(Machine::Dest, &mend)?;
+        scene.expect_start()
+    })
+}

@@ -215,6 +215,21 @@ pub struct Access {
     pub settings: Vec<String>,
 }
 
+/// Where a Redis has its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DataFolder {
+    /// In the folder of the machine that is configured.
+    Configured,
+    /// In the folder to which the one that is configured is a link.
+    Linked(String),
+    /// In another folder of the machine.
+    Other(String),
+    /// In this folder of its container, which is none of the machine's.
+    InContainer(String),
+    /// It does not tell.
+    Untold,
+}
+
 /// What a Redis has loaded, as far as it can be told without reading a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use regmig_core::effect::{Answer, Query};
 use regmig_core::facts::{
-    Access, Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState,
-    HostState, HttpState, Loaded, Outage, RedisState, Served,
+    Access, Compared, Container, DataDigest, DataFolder, Delegation, DnsState, FileState,
+    FolderState, HostState, HttpState, Loaded, Outage, RedisState, Served,
 };
 use regmig_core::machine::Machine;
 use regmig_core::step::{Cx as CoreCx, StepError};
@@ -52,7 +52,7 @@ question!(/// Milliseconds.
     rehearsal() = Query::Rehearsal => Millis(i64));
 question!(users(machine: Machine, limit: u64) = Query::Users { machine, limit } => Lines(Vec<String>));
 question!(digest(machine: Machine) = Query::Digest { machine } => Digest(DataDigest));
-question!(data_folder(machine: Machine) = Query::DataFolder { machine } => Text(Option<String>));
+question!(data_folder(machine: Machine) = Query::DataFolder { machine } => DataFolder(DataFolder));
 question!(loaded(machine: Machine) = Query::Loaded { machine } => Loaded(Loaded));
 question!(https(machine: Machine, path: String) = Query::Https { machine, path } => Http(HttpState));
 question!(register(machine: Machine, path: String) = Query::Register { machine, path } => Http(HttpState));

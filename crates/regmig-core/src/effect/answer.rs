@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{
-    Access, Compared, Container, DataDigest, Delegation, DnsState, FileState, FolderState,
-    HostState, HttpState, Loaded, Outage, Pass, RedisState, Served,
+    Access, Compared, Container, DataDigest, DataFolder, Delegation, DnsState, FileState,
+    FolderState, HostState, HttpState, Loaded, Outage, Pass, RedisState, Served,
 };
 
 /// What came of a query or an effect.
@@ -42,6 +42,8 @@ pub enum Answer {
     Access(Access),
     /// A digest.
     Digest(DataDigest),
+    /// Where Redis has its files.
+    DataFolder(DataFolder),
     /// What Redis has loaded.
     Loaded(Loaded),
     /// An HTTP answer.

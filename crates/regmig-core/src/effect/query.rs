@@ -139,7 +139,7 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
-    /// The folder of the machine in which Redis has its files, where that can be told. Answer: `Text`.
+    /// Whether Redis has its files in the folder that is configured. Answer: `DataFolder`.
     DataFolder {
         /// Where.
         machine: Machine,

@@ -5,11 +5,9 @@
 //! before `nameservers`: it reads every user when it starts, as the register
 //! does, and clients wait for the register.
 
-use std::path::Path;
-
 use regmig_core::cursor::Direction;
 use regmig_core::effect::{Effect, Expect};
-use regmig_core::facts::{Loaded, LoadedKeys};
+use regmig_core::facts::{DataFolder, Loaded, LoadedKeys};
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Patience, Probe, Refusal, StepError, Undo};
@@ -320,9 +318,7 @@ async fn from_files(cx: &Cx<'_>, machine: Machine) -> Result<Option<Loaded>, Ste
     let (loaded, folder) =
         futures::future::join(ask::loaded(cx, machine), ask::data_folder(cx, machine)).await;
     let (loaded, folder) = (loaded?, folder?);
-    let compared = cx.spec.data(machine);
-    let is_compared = folder.is_some_and(|folder| Path::new(&folder) == Path::new(&compared));
-    Ok(is_compared.then_some(loaded))
+    Ok((folder == DataFolder::Configured).then_some(loaded))
 }
 
 /// Holds if both Redis hold the same data; `hint` says what to do if they do not.

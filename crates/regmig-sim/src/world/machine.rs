@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use regmig_core::facts::DataFolder;
 use regmig_core::machine::Machine;
 use regmig_procedure::spec::Spec;
 
@@ -26,8 +27,8 @@ pub(crate) struct Host {
     pub(crate) disk: Disk,
     /// The version of the Redis that it has.
     pub(super) redis_version: &'static str,
-    /// Where it says that its data are.
-    pub(super) redis_folder: String,
+    /// Where that says that it has its files.
+    pub(super) data_folder: DataFolder,
     /// By name.
     pub(crate) containers: BTreeMap<String, Container>,
     /// The Redis process, while its container runs.
@@ -49,7 +50,7 @@ impl Host {
                 Machine::Dest => 1_000_001,
             },
             machine,
-            redis_folder: spec.data(machine),
+            data_folder: DataFolder::Configured,
             spec,
             disk: Disk::default(),
             redis_version: "7.0.15",

@@ -191,7 +191,7 @@ impl State {
                 })
             }
             Query::DataFolder { machine } => {
-                Answer::Text(Some(self.host(*machine).redis_folder.clone()))
+                Answer::DataFolder(self.host(*machine).data_folder.clone())
             }
             Query::Loaded { machine } => {
                 let keys = self.loaded(*machine)?.data.len() as u64;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use regmig_core::facts::DataFolder;
 use regmig_core::machine::Machine;
 use regmig_procedure::profile::Profile;
 use regmig_procedure::spec::{
@@ -147,9 +148,9 @@ impl Scene {
                 data.insert(op.key, op.value.unwrap_or_default());
             }
             put_data(&mut dest, &data);
-            // Files that were loaded by another version, or under another name, prove less: data are compared key by key then.
+            // Files that were loaded by another version, or from who knows where, prove less: data are compared key by key then.
             if self == Self::Stopped {
-                dest.redis_folder = "/mnt/disk/redis".to_owned();
+                dest.data_folder = DataFolder::Untold;
             } else {
                 dest.redis_version = "7.2.4";
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join;
 use regmig_core::effect::{Answer, Query};
-use regmig_core::facts::{DataDigest, RedisState, Resync};
+use regmig_core::facts::{DataDigest, DataFolder, RedisState, Resync};
 use regmig_core::port::{Fut, Observe, PortError};
 use regmig_docker::LogRange;
 use regmig_redis::info::{LinkStatus, Role};
@@ -13,6 +13,10 @@ use regmig_redis::info::{LinkStatus, Role};
 use super::World;
 use super::host::now_ms;
 use super::site::Site;
+
+/// Prints whether `$2` is the folder that `$1` is, and where that is if `$2` is a link.
+const SAME_FOLDER: &str = r#"[ "$1" -ef "$2" ] || exit 0
+if [ -L "$2" ]; then echo "linked $(readlink -f -- "$2")"; else echo same; fi"#;
 
 impl Observe for World {
     fn observe<'a>(&'a self, query: &'a Query) -> Fut<'a, Result<Answer, PortError>> {
@@ -118,7 +122,9 @@ impl World {
                     sum: digest.sum,
                 })
             }
-            Query::DataFolder { machine } => Answer::Text(self.site(*machine).data_folder().await?),
+            Query::DataFolder { machine } => {
+                Answer::DataFolder(self.site(*machine).data_folder().await?)
+            }
             Query::Loaded { machine } => Answer::Loaded(self.site(*machine).redis.loaded().await?),
             Query::Https { machine, path } => Answer::Http(self.https(*machine, path).await?),
             Query::Register { machine, path } => Answer::Http(self.register(*machine, path).await?),
@@ -214,16 +220,28 @@ impl Site {
         })
     }
 
-    /// The folder of the machine in which Redis has its files; none where that is in its container alone.
-    async fn data_folder(&self) -> Result<Option<String>, PortError> {
+    /// Where Redis has its files.
+    async fn data_folder(&self) -> Result<DataFolder, PortError> {
         let service = &self.spec.stack.redis;
         let found = try_join(self.redis.config_get("dir"), async {
             self.docker.container(&self.name_of(service).await?).await
         });
         let (Some(dir), Some(container)) = found.await? else {
-            return Ok(None);
+            return Ok(DataFolder::Untold);
         };
-        let outside = container.outside(Path::new(&dir));
-        Ok(outside.map(|path| path.to_string_lossy().into_owned()))
+        let Some(outside) = container.outside(Path::new(&dir)) else {
+            return Ok(DataFolder::InContainer(dir));
+        };
+        let outside = outside.to_string_lossy().into_owned();
+        let configured = self.spec.data(self.machine);
+        let same = self
+            .look("comparing folders", SAME_FOLDER, &[&outside, &configured])
+            .await?;
+        let same = same.trim_end();
+        Ok(match same.strip_prefix("linked ") {
+            Some(folder) => DataFolder::Linked(folder.to_owned()),
+            None if same.is_empty() => DataFolder::Other(outside),
+            None => DataFolder::Configured,
+        })
     }
 }

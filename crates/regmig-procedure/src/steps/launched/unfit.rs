@@ -12,7 +12,10 @@ use crate::steps::preflight;
 pub(super) async fn refusal(cx: &Cx<'_>, redis: &RedisState) -> Result<Option<Refusal>, StepError> {
     let machine = Machine::Dest;
     let source: preflight::Evidence = cx.evidence(preflight::ID)?;
-    let found = data(redis, ask::rdb_version(cx, machine).await?, &source);
+    let mut found = data(redis, ask::rdb_version(cx, machine).await?, &source);
+    if found.is_none() {
+        found = folder(cx).await?;
+    }
     if found.is_some() || cx.spec.strategy != Strategy::Live {
         return Ok(found);
     }
@@ -24,6 +27,19 @@ pub(super) async fn refusal(cx: &Cx<'_>, redis: &RedisState) -> Result<Option<Re
             check.hint
         ),
         ..check.refusal()
+    }))
+}
+
+/// Why the data that are copied would not be those that dest's Redis loads.
+async fn folder(cx: &Cx<'_>) -> Result<Option<Refusal>, StepError> {
+    let elsewhere = preflight::elsewhere(ask::data_folder(cx, Machine::Dest).await?);
+    Ok(elsewhere.map(|found| Refusal {
+        what: "the data folder of Redis on dest".to_owned(),
+        found,
+        expected: cx.spec.data(Machine::Dest),
+        hint: "data are copied to that folder, `data` under [redis]: `regmig rollback --to start`, have dest's compose file \
+               mount it where its Redis keeps its files, and run again"
+            .to_owned(),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regmig_core::facts::Container;
+use regmig_core::facts::{Container, DataFolder};
 use regmig_core::machine::Machine;
 use regmig_core::step::StepError;
 
@@ -63,6 +63,18 @@ pub(super) async fn dest_users(
     Ok(())
 }
 
+/// Where a Redis has its files, if that is not the folder that is configured; a link to it would be set aside in its place.
+pub(crate) fn elsewhere(folder: DataFolder) -> Option<String> {
+    match folder {
+        DataFolder::Configured | DataFolder::Untold => None,
+        DataFolder::Linked(folder) => Some(format!("{folder}, to which that is a link")),
+        DataFolder::Other(folder) => Some(folder),
+        DataFolder::InContainer(folder) => Some(format!(
+            "{folder} in its container, which is no folder of the machine"
+        )),
+    }
+}
+
 pub(super) async fn source_redis(
     cx: &Cx<'_>,
     list: &mut List,
@@ -114,6 +126,16 @@ pub(super) async fn source_redis(
         if redis.appendonly { "appendonly yes" } else { "appendonly no" },
         "appendonly yes, as the profile has it",
         "turn the AOF on (CONFIG SET appendonly yes, and in redis.conf): without it a crash loses acknowledged writes",
+    );
+    let folder = cx.spec.data(Machine::Source);
+    let found = elsewhere(ask::data_folder(cx, Machine::Source).await?);
+    list.add(
+        "the data folder of Redis on source",
+        found.is_none(),
+        found.unwrap_or_else(|| folder.clone()),
+        format!("{folder}, which `data` names"),
+        "set `data` under [redis] in regmig.toml to the folder itself in which Redis keeps its files, beneath `root`: it is \
+         backed up, copied, and set aside by its name",
     );
     let names = ask::users(cx, Machine::Source, 1).await?;
     let Some(user) = names.first().cloned() else {

@@ -21,6 +21,7 @@ use crate::spec::{Spec, Strategy};
 use crate::steps::live::calm;
 use crate::steps::{launched, warm};
 
+pub(crate) use self::data::elsewhere;
 pub(crate) use self::live::{pauses_writes, running};
 
 /// One thing that was checked.
