@@ -92,7 +92,7 @@ impl State {
             Self::Warm => "the bulk of the data is on dest",
             Self::Cold => "writes are fenced on source and its last write is accounted for",
             Self::Synced => {
-                "both data sets are proven equal and dest's services are healthy on them"
+                "both data sets are proven equal and dest's register is healthy on them"
             }
             Self::Proxy => "source's nginx forwards to dest; clients are served again",
             Self::Replica => {

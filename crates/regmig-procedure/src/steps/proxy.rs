@@ -258,6 +258,8 @@ pub(crate) async fn canary_gone(cx: &Cx<'_>, which: &str) -> Result<Probe, StepE
 
 /// Not before clients are served: at its start DNS reads every user from dest's Redis, and nobody asks it before `nameservers`.
 /// `replica/dns` waits until it answers: source's DNS does not become fresh any sooner by waiting here.
+///
+/// Not the last of its state: a migration that an earlier version has brought to `proxy` is there.
 pub(crate) const DNS: ProcedureStep = ProcedureStep {
     id: "proxy/dns",
     enters: State::Proxy,
