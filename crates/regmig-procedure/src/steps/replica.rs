@@ -302,6 +302,7 @@ pub(crate) const CLEAN: ProcedureStep = ProcedureStep {
     stays: false,
 };
 
+/// Started by `proxy/dns`. Not the last of its state, as that one is not, and for the same reason.
 pub(crate) const DNS: ProcedureStep = ProcedureStep {
     id: "replica/dns",
     enters: State::Replica,

@@ -12,10 +12,10 @@ use crate::steps::preflight;
 pub(super) async fn refusal(cx: &Cx<'_>, redis: &RedisState) -> Result<Option<Refusal>, StepError> {
     let machine = Machine::Dest;
     let source: preflight::Evidence = cx.evidence(preflight::ID)?;
-    let mut found = data(redis, ask::rdb_version(cx, machine).await?, &source);
-    if found.is_none() {
-        found = folder(cx).await?;
-    }
+    let found = match data(redis, ask::rdb_version(cx, machine).await?, &source) {
+        Some(refusal) => Some(refusal),
+        None => folder(cx).await?,
+    };
     if found.is_some() || cx.spec.strategy != Strategy::Live {
         return Ok(found);
     }
