@@ -145,7 +145,7 @@ exit 0
 --- stdout
 migration    20261122-0a1b, of register.test
 state        synced, since 2026-11-22 01:01:15
-             both data sets are proven equal and dest's register is healthy on them
+             both data sets are proven equal and dest's register was seen healthy on them
 direction    forward
 writes       nobody, in this state
 process      no regmig is at work

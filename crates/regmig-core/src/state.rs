@@ -25,7 +25,7 @@ pub enum State {
     Warm,
     /// Writes are fenced on source and its last write is accounted for.
     Cold,
-    /// Both data sets are proven equal and dest's stack is healthy on them.
+    /// Both data sets are proven equal and dest's register was seen healthy on them.
     Synced,
     /// source's nginx forwards to dest; clients are served again.
     Proxy,
@@ -92,7 +92,7 @@ impl State {
             Self::Warm => "the bulk of the data is on dest",
             Self::Cold => "writes are fenced on source and its last write is accounted for",
             Self::Synced => {
-                "both data sets are proven equal and dest's register is healthy on them"
+                "both data sets are proven equal and dest's register was seen healthy on them"
             }
             Self::Proxy => "source's nginx forwards to dest; clients are served again",
             Self::Replica => {
