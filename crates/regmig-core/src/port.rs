@@ -96,4 +96,9 @@ impl PortError {
         }
         lines
     }
+
+    /// The same in one line.
+    pub fn one_line(&self) -> String {
+        self.chain().join(": ")
+    }
 }

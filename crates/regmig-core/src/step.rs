@@ -130,6 +130,11 @@ impl StepError {
             other => vec![other.to_string()],
         }
     }
+
+    /// The same in one line.
+    pub fn one_line(&self) -> String {
+        self.chain().join(": ")
+    }
 }
 
 /// Asks whether the world satisfies a step.

@@ -198,7 +198,7 @@ where
                 if total.unanswered > options.unanswered {
                     return Err(error);
                 }
-                total.errors.push(error.chain().join(": "));
+                total.errors.push(error.one_line());
             }
         }
         let Comparison {

@@ -194,7 +194,7 @@ impl Docker {
                 }
                 Err(error) => {
                     return Err(Failure::Lost(DockerError::Lost {
-                        reason: error.chain().join(": "),
+                        reason: error.one_line(),
                     })
                     .of(self.what(doing), kind));
                 }

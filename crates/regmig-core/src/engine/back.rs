@@ -24,7 +24,7 @@ impl<'e, X: Sync> Engine<'e, X> {
             Ok(Probe::Holds(_)) => Ok(()),
             Ok(Probe::Absent(missing)) => Err(missing),
             Ok(Probe::Conflict(refusal)) => Err(refusal.to_string()),
-            Err(error) => Err(error.chain().join(": ")),
+            Err(error) => Err(error.one_line()),
         }
     }
 

@@ -278,7 +278,7 @@ impl<X: Sync> Engine<'_, X> {
                     // which say what shall be true, are simply asked for again.
                     round += 1;
                     *lost = true;
-                    let reason = error.chain().join(": ");
+                    let reason = error.one_line();
                     self.report.note(Note::Again {
                         reason: &reason,
                         after_ms: 2000,
@@ -394,7 +394,7 @@ impl<X: Sync> Engine<'_, X> {
                     }
                     Err(error @ PortError::NotSent { .. }) if tries < TRIES => {
                         let after_ms = 500 << tries;
-                        let reason = error.chain().join(": ");
+                        let reason = error.one_line();
                         self.report.note(Note::Again {
                             reason: &reason,
                             after_ms,
@@ -422,7 +422,7 @@ impl<X: Sync> Engine<'_, X> {
                     if tries < TRIES && !matches!(error, PortError::Refused { .. }) =>
                 {
                     let after_ms = 500 << tries;
-                    let reason = error.chain().join(": ");
+                    let reason = error.one_line();
                     self.report.note(Note::Again {
                         reason: &reason,
                         after_ms,

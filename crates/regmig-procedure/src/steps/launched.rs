@@ -424,18 +424,19 @@ async fn untrusted(cx: &Cx<'_>) -> Option<Refusal> {
 
 /// A stack without users answers: the register 404 for a user, DNS the domain's own records.
 async fn answers_empty(cx: &Cx<'_>) -> Result<(), String> {
-    let words = |error: StepError| error.chain().join(": ");
     let nobody = "/regmignobody/server".to_owned();
     let http = ask::register(cx, Machine::Dest, nobody.clone())
         .await
-        .map_err(words)?;
+        .map_err(|error| error.one_line())?;
     if http.status != 404 {
         return Err(format!(
             "the register on dest answers {} for an unknown user, not 404",
             http.status
         ));
     }
-    let http = ask::https(cx, Machine::Dest, nobody).await.map_err(words)?;
+    let http = ask::https(cx, Machine::Dest, nobody)
+        .await
+        .map_err(|error| error.one_line())?;
     if http.status != 404 {
         return Err(format!(
             "dest's HTTPS answers {} for an unknown user, not 404",
@@ -444,7 +445,7 @@ async fn answers_empty(cx: &Cx<'_>) -> Result<(), String> {
     }
     let soa = ask::dns(cx, Machine::Dest, cx.spec.domain.clone(), "SOA")
         .await
-        .map_err(words)?;
+        .map_err(|error| error.one_line())?;
     if soa.rcode != "NOERROR" || soa.answers.is_empty() {
         return Err(format!(
             "dest's DNS answers {} without a SOA of {}",

@@ -140,10 +140,9 @@ async fn open(cx: &Cx<'_>) -> Result<Probe, StepError> {
 
 /// A user is found through source's public HTTPS, which only dest's register can have answered.
 pub(crate) async fn served(cx: &Cx<'_>, known: &preflight::Evidence) -> Result<(), String> {
-    let words = |error: StepError| error.chain().join(": ");
     let http = ask::https(cx, Machine::Source, format!("/{}/server", known.user))
         .await
-        .map_err(words)?;
+        .map_err(|error| error.one_line())?;
     if http.status == 302
         && http
             .location

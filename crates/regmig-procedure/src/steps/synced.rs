@@ -350,7 +350,7 @@ pub(crate) async fn both_loaded(cx: &Cx<'_>) -> Probe {
         match ask::redis(cx, machine).await {
             Ok(redis) if !redis.loading => {}
             Ok(_) => return Probe::Absent(format!("Redis on {machine} still loads its data")),
-            Err(error) => return Probe::Absent(error.chain().join(": ")),
+            Err(error) => return Probe::Absent(error.one_line()),
         }
     }
     Probe::holds()
@@ -384,10 +384,6 @@ pub(crate) async fn answers(
     dns_answers(cx, machine, known).await
 }
 
-fn words(error: StepError) -> String {
-    error.chain().join(": ")
-}
-
 /// The register of a machine knows a user.
 async fn register_answers(
     cx: &Cx<'_>,
@@ -396,7 +392,7 @@ async fn register_answers(
 ) -> Result<(), String> {
     let http = ask::register(cx, machine, format!("/{}/server", known.user))
         .await
-        .map_err(words)?;
+        .map_err(|error| error.one_line())?;
     if http.status != 302
         || !http
             .location
@@ -419,7 +415,7 @@ pub(crate) async fn dns_answers(
 ) -> Result<(), String> {
     let soa = ask::dns(cx, machine, cx.spec.domain.clone(), "SOA")
         .await
-        .map_err(words)?;
+        .map_err(|error| error.one_line())?;
     if soa.answers.is_empty() {
         return Err(format!(
             "DNS on {machine} answers {} without a SOA",
@@ -429,7 +425,9 @@ pub(crate) async fn dns_answers(
     // Names under five characters are not looked up by the platform's DNS.
     if known.user.len() >= 5 {
         let name = format!("{}.{}", known.user, cx.spec.domain);
-        let dns = ask::dns(cx, machine, name, "CNAME").await.map_err(words)?;
+        let dns = ask::dns(cx, machine, name, "CNAME")
+            .await
+            .map_err(|error| error.one_line())?;
         if !dns
             .answers
             .iter()

@@ -90,7 +90,7 @@ impl Runner<'_> {
                 .into_iter()
                 .map(|(step, refusal)| format!("{step}: {refusal}"))
                 .collect()),
-            Poll::Ready(Err(error)) => Err(error.chain().join(": ")),
+            Poll::Ready(Err(error)) => Err(error.one_line()),
             Poll::Pending => Err("killed".to_owned()),
         }
     }

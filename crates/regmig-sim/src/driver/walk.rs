@@ -260,7 +260,7 @@ impl Runner<'_> {
                             match engine.drift().await {
                                 Ok(drift) if drift.is_empty() => {}
                                 Ok(drift) => return Ok(Err(format!("drift: {drift:?}"))),
-                                Err(error) => return Ok(Err(error.chain().join(": "))),
+                                Err(error) => return Ok(Err(error.one_line())),
                             }
                         }
                         let cx = Cx {

@@ -114,7 +114,7 @@ impl Inner {
             beats: self.state.beats - beats,
         });
         if let Some(Err(error)) = &answer {
-            let words = error.chain().join(": ");
+            let words = error.one_line();
             self.tell(|| format!("    {words}"));
         }
         if self.killed {

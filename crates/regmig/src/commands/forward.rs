@@ -92,7 +92,7 @@ async fn measure_on(session: &Session) {
     if let Err(error) = began {
         render::complain(&format!(
             "note: what clients see is not measured any more: {}",
-            error.chain().join(": ")
+            error.one_line()
         ));
     }
 }

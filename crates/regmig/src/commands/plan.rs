@@ -68,7 +68,7 @@ pub(super) async fn run(cli: &Cli) -> Result<Code, Problem> {
             }
             Err(error) => render::say(&format!(
                 "    decided when it is reached: {}",
-                error.chain().join(": ")
+                error.one_line()
             )),
         }
         match step.undo {

@@ -118,7 +118,7 @@ async fn quiet(
     let looked = tokio::time::timeout(PATIENCE, drained::quiet(&cx)).await;
     match looked {
         Ok(Ok(quiet)) => Ok(quiet),
-        Ok(Err(error)) => Err(error.chain().join(": ")),
+        Ok(Err(error)) => Err(error.one_line()),
         Err(_) => Err(format!(
             "source did not answer within {} s",
             PATIENCE.as_secs()

@@ -69,10 +69,7 @@ impl Lease {
                 loop {
                     tokio::time::sleep(Duration::from_secs(SECONDS / 3)).await;
                     if let Err(error) = world.renew_lease(&holder).await {
-                        tracing::warn!(
-                            error = error.chain().join(": "),
-                            "the lease was not renewed"
-                        );
+                        tracing::warn!(error = error.one_line(), "the lease was not renewed");
                     }
                 }
             }
@@ -110,7 +107,7 @@ impl World {
     async fn release_lease(&self, holder: &str) {
         for machine in Machine::BOTH {
             if let Err(error) = self.site(machine).lease("release", holder).await {
-                tracing::warn!(%machine, error = error.chain().join(": "), "the lease was not given back; it runs out");
+                tracing::warn!(%machine, error = error.one_line(), "the lease was not given back; it runs out");
             }
         }
     }

@@ -60,7 +60,7 @@ pub(crate) const REDIS: ProcedureStep = ProcedureStep {
             Ok(match ask::redis(cx, machine).await {
                 Ok(redis) if !redis.loading => Probe::holds(),
                 Ok(_) => Probe::absent("dest's Redis still loads its data"),
-                Err(error) => Probe::Absent(error.chain().join(": ")),
+                Err(error) => Probe::Absent(error.one_line()),
             })
         })
     },
@@ -259,7 +259,7 @@ pub(crate) const SHUT: ProcedureStep = ProcedureStep {
                     "dest's HTTPS answers {} for {}, not 302",
                     http.status, known.user
                 )),
-                Err(error) => Probe::Absent(error.chain().join(": ")),
+                Err(error) => Probe::Absent(error.one_line()),
             })
         })
     },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regmig_core::facts::{Container, DataFolder};
+use regmig_core::facts::{Container, DataFolder, RedisState};
 use regmig_core::machine::Machine;
 use regmig_core::step::StepError;
 
@@ -17,7 +17,7 @@ pub(super) async fn delegation(cx: &Cx<'_>, list: &mut List) {
         Ok(None) => (true, "as configured".to_owned()),
         Ok(Some(found)) => (false, found),
         Err(error) => {
-            let words = error.chain().join(": ");
+            let words = error.one_line();
             let (fact, _) = words.split_once("; ").unwrap_or((&words, ""));
             (false, fact.to_owned())
         }
@@ -92,6 +92,34 @@ pub(super) async fn source_redis(
     if !running {
         return Ok(None);
     }
+    let Some(redis) = primary(cx, list).await else {
+        return Ok(None);
+    };
+    let folder = cx.spec.data(Machine::Source);
+    let found = elsewhere(ask::data_folder(cx, Machine::Source).await?);
+    list.add(
+        "the data folder of Redis on source",
+        found.is_none(),
+        found.unwrap_or_else(|| folder.clone()),
+        format!("{folder}, which `data` names"),
+        "set `data` under [redis] in regmig.toml to the folder itself in which Redis keeps its files, beneath `root`: it is \
+         backed up, copied, and set aside by its name",
+    );
+    let Some((user, core)) = known_user(cx, list).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Evidence {
+        user,
+        core,
+        redis_version: redis.version,
+        rdb_version: ask::rdb_version(cx, Machine::Source).await?,
+        keys: redis.keys,
+        answer_ms: None,
+    }))
+}
+
+/// Whether source's Redis answers, holds the data and keeps them.
+async fn primary(cx: &Cx<'_>, list: &mut List) -> Option<RedisState> {
     let redis = match ask::redis(cx, Machine::Source).await {
         Ok(redis) => redis,
         Err(error) => {
@@ -107,7 +135,7 @@ pub(super) async fn source_redis(
                 "a Redis that answers",
                 hint,
             );
-            return Ok(None);
+            return None;
         }
     };
     list.add(
@@ -127,16 +155,11 @@ pub(super) async fn source_redis(
         "appendonly yes, as the profile has it",
         "turn the AOF on (CONFIG SET appendonly yes, and in redis.conf): without it a crash loses acknowledged writes",
     );
-    let folder = cx.spec.data(Machine::Source);
-    let found = elsewhere(ask::data_folder(cx, Machine::Source).await?);
-    list.add(
-        "the data folder of Redis on source",
-        found.is_none(),
-        found.unwrap_or_else(|| folder.clone()),
-        format!("{folder}, which `data` names"),
-        "set `data` under [redis] in regmig.toml to the folder itself in which Redis keeps its files, beneath `root`: it is \
-         backed up, copied, and set aside by its name",
-    );
+    Some(redis)
+}
+
+/// A user whom source knows, and their core.
+async fn known_user(cx: &Cx<'_>, list: &mut List) -> Result<Option<(String, String)>, StepError> {
     let names = ask::users(cx, Machine::Source, 1).await?;
     let Some(user) = names.first().cloned() else {
         list.add(
@@ -167,12 +190,5 @@ pub(super) async fn source_redis(
         "at least one",
         "",
     );
-    Ok(Some(Evidence {
-        user,
-        core,
-        redis_version: redis.version,
-        rdb_version: ask::rdb_version(cx, Machine::Source).await?,
-        keys: redis.keys,
-        answer_ms: None,
-    }))
+    Ok(Some((user, core)))
 }

@@ -156,13 +156,7 @@ impl List {
                 refusal.expected,
                 refusal.hint,
             ),
-            Err(error) => self.add(
-                what,
-                false,
-                error.chain().join(": "),
-                "can be edited, and back",
-                "",
-            ),
+            Err(error) => self.add(what, false, error.one_line(), "can be edited, and back", ""),
         };
     }
 }

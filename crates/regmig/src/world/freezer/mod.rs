@@ -81,7 +81,7 @@ impl Site {
                 Ok(()) => thawed = true,
                 // Docker thaws them as well.
                 Err(error) => {
-                    tracing::debug!(error = error.chain().join(": "), "not thawed by the kernel");
+                    tracing::debug!(error = error.one_line(), "not thawed by the kernel");
                 }
             }
         }

@@ -226,7 +226,7 @@ async fn keep_on(path: PathBuf, (seen, stop): Shared) {
             seen.clone()
         };
         if let Err(error) = Kept::UnderWay(now).write(&path) {
-            tracing::warn!("{}", error.chain().join(": "));
+            tracing::warn!("{}", error.one_line());
         }
     }
 }
