@@ -92,7 +92,19 @@ error: the migration cannot start; nothing was changed
   the data folder of Redis on source: found /var/pryv/reg-master/redis/data.real, to which that is a link; expected /var/pryv/reg-master/redis/data, which `data` names
     hint: set `data` under [redis] in regmig.toml to the folder itself in which Redis keeps its files, beneath `root`: it is backed up, copied, and set aside by its name
 "#);
-        Ok(())
+
+        // A link further up is none: the folder itself is renamed beneath it.
+        scene.add("redis", "data = \"linked/redis/data\"")?;
+        let both = [Machine::Source, Machine::Dest];
+        for machine in both {
+            let link = "ln -s reg-master /var/pryv/linked";
+            scene.rig.on(machine, link)?;
+        }
+        scene.rig.regmig(["check"]).done()?;
+        for machine in both {
+            scene.rig.on(machine, "rm /var/pryv/linked")?;
+        }
+        scene.correct()
     })
 }
 

@@ -72,21 +72,32 @@ fn dest_has_users_of_its_own() -> Tried<()> {
     })
 }
 
-/// Its compose file has Redis' files in another folder than the one to which data are copied.
+/// Its compose file has Redis' files in another folder than the one to which data are copied, or in no folder of dest.
 #[test]
 fn dest_keeps_its_data_elsewhere() -> Tried<()> {
+    let other = "s,redis/data/:,redis/other/:,";
+    let memory = "/redis.data/d; /redis.log/a\\    tmpfs: /app/data";
+    let cases = [
+        (other, "/var/pryv/reg-master/redis/other"),
+        (
+            memory,
+            "/app/data in its container, which is no folder of the machine",
+        ),
+    ];
     on_scene(|scene| {
         let compose = "/var/pryv/reg-master.yml";
-        let change = format!(
-            "cp -p {compose} {compose}.kept; sed -i 's,redis/data/:,redis/other/:,' {compose}"
-        );
-        let words = [
-            "the data folder of Redis on dest: found /var/pryv/reg-master/redis/other; expected /var/pryv/reg-master/redis/data",
-            "have dest's compose file mount it where its Redis keeps its files",
-        ];
-        halts(scene, &change, &words)?;
-        let mend = format!("mv {compose}.kept {compose}; rm -r /var/pryv/reg-master/redis/other");
-        scene.rig.on(Machine::Dest, &mend)?;
+        for (change, found) in cases {
+            let change = format!("cp -p {compose} {compose}.kept; sed -i '{change}' {compose}");
+            let found = format!(
+                "the data folder of Redis on dest: found {found}; expected /var/pryv/reg-master/redis/data"
+            );
+            let hint = "have dest's compose file mount it where its Redis keeps its files";
+            halts(scene, &change, &[&found, hint])?;
+            let mend = format!("mv {compose}.kept {compose}");
+            scene.rig.on(Machine::Dest, &mend)?;
+        }
+        let clear = "rm -r /var/pryv/reg-master/redis/other";
+        scene.rig.on(Machine::Dest, clear)?;
         scene.expect_start()
     })
 }
