@@ -18,6 +18,7 @@ use crate::clients::{self, Clients, Pace};
 use crate::file_error::FileError;
 use crate::lab::delay::Delay;
 use crate::lab::{self, LabConfig};
+use crate::program::Program;
 use crate::say::say;
 use crate::table::columns;
 use crate::workspace;
@@ -163,6 +164,8 @@ impl Bench {
         let mut config = self.lab.clone();
         config.seed_users = Some(users);
         let lab = lab::reset(&config)?;
+        // Gigabytes are still to be written from making these machines and removing the former ones: clients would wait for that.
+        Program::new("sync").done()?;
         let folder = config.folder.join("bench");
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(FileError::io("empty", &folder))?;
