@@ -164,7 +164,8 @@ impl Bench {
         let mut config = self.lab.clone();
         config.seed_users = Some(users);
         let lab = lab::reset(&config)?;
-        // Gigabytes are still to be written from making these machines and removing the former ones: clients would wait for that.
+        // Gigabytes may still be to be written from making these machines and removing the former ones. No procedure is to
+        // share the disk with that.
         Program::new("sync").done()?;
         let folder = config.folder.join("bench");
         if folder.exists() {

@@ -17,8 +17,7 @@ The report is [benchmarks.json](benchmarks.json): `--page docs/benchmarks.json,F
 Each procedure ran on the same lab (two machines in containers, real sshd, Docker Engine, compose, Redis and nginx, and a stand-in for the
 register and DNS services which reads every user when it starts), under the same load (six clients that register users one
 after the other, readers, and DNS questions), in turn. Everything shared the same processor cores: read ratios, not seconds. Until
-`warm`, dest got of them only what source left: what a computer does takes nothing from another one. What making the machines had
-written was on the disk before clients began.
+`warm`, dest got of them only what source left: what a computer does takes nothing from another one.
 
 - *idle*: no migration, for as long as the run of `live` before it took. Its longest gap is what is noise; gaps up to `floor` count as no outage in any procedure.
 - *literal*: the published procedure as a script, with the repairs without which it loses writes or never serves again.
