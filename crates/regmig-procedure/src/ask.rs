@@ -47,6 +47,7 @@ question!(redis_cli(machine: Machine) = Query::RedisCli { machine } => Text(Opti
 question!(rdb_version(machine: Machine) = Query::RdbVersion { machine } => Number(Option<u64>));
 question!(redis_get(machine: Machine, key: String) = Query::RedisGet { machine, key } => Text(Option<String>));
 question!(writes_paused(machine: Machine) = Query::WritesPaused { machine } => Yes(bool));
+question!(redis_setting(machine: Machine, name: &str) = Query::RedisSetting { machine, name: name.to_owned() } => Text(Option<String>));
 question!(nginx_loaded(machine: Machine) = Query::NginxLoaded { machine } => Text(Option<String>));
 question!(/// Milliseconds.
     rehearsal() = Query::Rehearsal => Millis(i64));

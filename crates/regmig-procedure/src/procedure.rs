@@ -62,7 +62,7 @@ pub static COPY: [ProcedureStep; 40] = [
 /// The steps of the `live` strategy, in order.
 ///
 /// From `cold/switch` to `proxy/release` clients wait.
-pub static LIVE: [ProcedureStep; 50] = [
+pub static LIVE: [ProcedureStep; 51] = [
     preflight::STEP,
     launched::FOLDERS,
     launched::ASIDE,
@@ -88,6 +88,7 @@ pub static LIVE: [ProcedureStep; 50] = [
     live::ready::SHUT_STILL,
     outage::BEGIN,
     live::section::QUIET,
+    live::section::PING,
     live::section::HOLD,
     live::section::REHEARSE,
     live::section::ARM,

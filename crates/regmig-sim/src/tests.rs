@@ -3,7 +3,7 @@
 use regmig_core::state::State;
 use regmig_procedure::spec::Strategy;
 
-use crate::driver::run;
+use crate::driver::{Made, end_from, run};
 use crate::explore::{Scope, explore};
 use crate::planted;
 use crate::schedule::Schedule;
@@ -65,7 +65,7 @@ fn every_planted_bug_is_caught() {
 /// A client that asks at the very instant at which nginx is reloaded is one of those whose request is waited for.
 #[test]
 fn a_reload_waits_for_who_asked_at_the_same_instant() {
-    harmless("live-fresh/to:finalized/resume/E46:lost+E51:reboot-dest-after");
+    harmless("live-fresh/to:finalized/resume/E47:lost+E52:reboot-dest-after");
 }
 
 /// A live migration by this schedule does no harm. What it tells.
@@ -120,7 +120,7 @@ fn a_live_migration_says_that_dest_has_no_room_for_a_resync() {
 /// heard of it, and says nothing of what that one lacks.
 #[test]
 fn offsets_of_two_histories_are_not_compared() {
-    let schedule = "live-fresh/to:verified/resume/E46:clogged-20000+E50:reboot-source-before+E65:overtaken-1500";
+    let schedule = "live-fresh/to:verified/resume/E47:clogged-20000+E51:reboot-source-before+E66:overtaken-1500";
     waits_before(schedule, "started cold/follow", "reached proxy/promote");
 }
 
@@ -128,7 +128,7 @@ fn offsets_of_two_histories_are_not_compared() {
 #[test]
 fn a_second_full_disk_is_waited_out() {
     let trace = harmless(
-        "live-fresh/to:proxy,back:warm/back:nameservers/E28:refused+E69:full-dest+E87:full-source+J227:unwritten",
+        "live-fresh/to:proxy,back:warm/back:nameservers/E28:refused+E71:full-dest+E89:full-source+J235:unwritten",
     );
     let told = trace
         .iter()
@@ -143,6 +143,36 @@ fn source_follows_dest_at_the_proxy_of_a_live_migration() {
     let told = |words: &str| trace.iter().any(|line| line.contains(words));
     assert!(told("undone replica/attach"), "{trace:#?}");
     assert!(!told("on source: Redis REPLICAOF NO ONE"), "{trace:#?}");
+}
+
+/// Whether source goes on from where dest was promoted, after a live migration that began so much later in the second after
+/// which source's Redis sends a `PING`.
+fn goes_on_from_the_promotion(made: &Made, phase_ms: i64) -> bool {
+    let schedule: Schedule = "live-fresh/to:replica/resume/".parse().unwrap();
+    let mut state = schedule.scene.state(&made.spec);
+    let source = state.source.redis.as_mut().unwrap();
+    source.ping_s = 1;
+    source.pinged_ms = state.now + phase_ms;
+    let end = end_from(made, &schedule, state).unwrap();
+    end.source.redis.is_some_and(|redis| redis.went_on())
+}
+
+/// A `PING` that is under way when dest is promoted would leave source past dest, so that it had to take everything anew.
+#[test]
+fn no_ping_is_under_way_at_the_promotion() {
+    let step = "cold/ping";
+    let silent = planted::true_one(Strategy::Live);
+    assert!(silent.procedure.steps.iter().any(|one| one.id == step));
+    let pings = planted::without(Strategy::Live, step);
+    let phases = (0..1000).step_by(10);
+    let anew = |made| {
+        phases
+            .clone()
+            .filter(|ms| !goes_on_from_the_promotion(made, *ms))
+            .count()
+    };
+    assert_eq!(anew(&silent), 0);
+    assert!(anew(&pings) > 0);
 }
 
 /// A rollback that is under way to where source serves cannot end where nobody does: source's DNS would run on there.

@@ -107,6 +107,13 @@ pub enum Query {
         /// Where.
         machine: Machine,
     },
+    /// A setting of the running Redis, as `CONFIG GET` says it. Answer: `Text`.
+    RedisSetting {
+        /// Where.
+        machine: Machine,
+        /// Its name.
+        name: String,
+    },
     /// Which site file nginx serves by since regmig had it reloaded: its SHA-256 in hex and a line end. Answer: `Text`.
     NginxLoaded {
         /// Where.

@@ -144,6 +144,29 @@ async fn a_cutover_loses_nothing_and_costs_no_full_resync() {
     assert_eq!(keys(dest).await, 1004);
 }
 
+/// What a primary counts while it holds writes back: the `PING`s to its replicas, which may come as seldom as in 68 years.
+#[tokio::test]
+async fn a_paused_primary_counts_pings_unless_it_sends_none() {
+    let (primary, _replica) = pair().await;
+    let source = primary.redis();
+    if !source.info().await.unwrap().version.can_pause_writes() {
+        return;
+    }
+    let every = async |period| {
+        source
+            .config_set("repl-ping-replica-period", period)
+            .await
+            .unwrap();
+        let at = position(&source).await.offset;
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        position(&source).await.offset - at
+    };
+    source.pause_writes(Duration::from_secs(30)).await.unwrap();
+    let counted = every("1").await;
+    assert!(counted >= 14, "{counted} bytes");
+    assert_eq!(every("2147483647").await, 0);
+}
+
 #[tokio::test]
 async fn what_must_not_be_promoted_is_not() {
     let (primary, replica) = pair().await;

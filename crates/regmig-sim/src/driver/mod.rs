@@ -76,9 +76,14 @@ fn recorded(made: &Made, schedule: &Schedule, traced: bool) -> (Run, Vec<Record>
 pub(crate) fn end(made: &Made, schedule: Option<&Schedule>) -> Result<State, String> {
     let scene = schedule.map_or(Scene::Fresh, |schedule| schedule.scene);
     let state = scene.state(&made.spec);
-    let Some(schedule) = schedule else {
-        return Ok(state);
-    };
+    match schedule {
+        Some(schedule) => end_from(made, schedule, state),
+        None => Ok(state),
+    }
+}
+
+/// The world in which a schedule ends that begins in this one.
+pub(crate) fn end_from(made: &Made, schedule: &Schedule, state: State) -> Result<State, String> {
     let before = Left::of(&state);
     let mut runner = Runner {
         made,

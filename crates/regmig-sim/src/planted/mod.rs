@@ -38,6 +38,20 @@ pub(crate) fn true_one(strategy: Strategy) -> Made {
     }
 }
 
+/// regmig without a step.
+#[cfg(test)]
+pub(crate) fn without(strategy: Strategy, id: &str) -> Made {
+    let known = true_one(strategy);
+    let steps = known.procedure.steps.iter().filter(|step| step.id != id);
+    Made {
+        procedure: Procedure {
+            steps: Vec::leak(steps.map(copy).collect()),
+            ..known.procedure
+        },
+        ..known
+    }
+}
+
 /// The tables of steps, for changing one.
 fn table(strategy: Strategy) -> Procedure<Spec> {
     let known = procedure::procedure(strategy);

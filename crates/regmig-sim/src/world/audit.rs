@@ -131,6 +131,7 @@ impl State {
             match &host.redis {
                 Some(redis) => {
                     (&redis.primary, redis.read_only, redis.history, &redis.log).hash(&mut hasher);
+                    redis.ping_s.hash(&mut hasher);
                     (redis.paused_until > self.now).hash(&mut hasher);
                 }
                 None => {

@@ -16,14 +16,22 @@ struct Found {
     folders: BTreeMap<Arc<str>, Folder>,
     /// Restart policy and whether it runs, by name.
     containers: BTreeMap<String, (String, bool)>,
-    /// Whom its Redis follows and whether it would take writes as a replica, while it runs.
-    redis: Option<(Option<(String, u16)>, bool)>,
+    /// What its Redis is set to, while it runs.
+    redis: Option<Settings>,
     /// What its nginx serves by, while it runs.
     nginx: Option<Site>,
     /// Timers that are armed.
     timers: usize,
     /// dest's data set, where its Redis runs and writes to its files.
     data: Option<Data>,
+}
+
+/// A Redis as it is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Settings {
+    primary: Option<(String, u16)>,
+    read_only: bool,
+    ping_s: i64,
 }
 
 /// Both machines as they are found.
@@ -126,7 +134,11 @@ fn found(state: &State, machine: Machine) -> Found {
                 )
             })
             .collect(),
-        redis: (host.redis.as_ref()).map(|redis| (redis.primary.clone(), redis.read_only)),
+        redis: host.redis.as_ref().map(|redis| Settings {
+            primary: redis.primary.clone(),
+            read_only: redis.read_only,
+            ping_s: redis.ping_s,
+        }),
         nginx: host.nginx.clone(),
         timers: (state.timers.iter())
             .filter(|timer| timer.machine == machine)

@@ -14,7 +14,7 @@ use regmig_procedure::spec::NameServer;
 use regmig_procedure::steps::live;
 
 use super::files::Content;
-use super::redis::{Link, Redis};
+use super::redis::{Link, PING_PERIOD, Redis};
 use super::state::State;
 
 /// How long a question takes, milliseconds.
@@ -162,6 +162,10 @@ impl State {
             }
             Query::WritesPaused { machine } => {
                 Answer::Yes(self.loaded(*machine)?.paused_until > self.now)
+            }
+            Query::RedisSetting { machine, name } => {
+                let redis = self.loaded(*machine)?;
+                Answer::Text((name == PING_PERIOD).then(|| redis.ping_s.to_string()))
             }
             Query::Rehearsal => Answer::Millis(REHEARSAL_MS),
             Query::NginxLoaded { machine } => {

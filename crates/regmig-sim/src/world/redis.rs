@@ -13,13 +13,21 @@ const LAG_MS: i64 = 35;
 const RESYNC_MS: i64 = 150;
 /// How much one command moves the replication offset, bytes.
 const OP_BYTES: i64 = 40;
+/// And a `PING`.
+const PING_BYTES: i64 = 14;
+/// The setting of how often one is sent.
+pub(crate) const PING_PERIOD: &str = "repl-ping-replica-period";
 
 /// A command in the replication backlog.
 #[derive(Debug, Clone)]
 struct Sent {
-    offset: i64,
+    /// The offset before it.
+    from: i64,
+    /// The one after it.
+    upto: i64,
     at_ms: i64,
-    op: Op,
+    /// Nothing for a `PING`.
+    op: Option<Op>,
 }
 
 /// A replica's link to its primary.
@@ -42,6 +50,10 @@ pub(crate) struct Redis {
     pub(crate) link: Link,
     pub(crate) read_only: bool,
     pub(crate) paused_until: i64,
+    /// How often it sends its replicas a `PING`, seconds; a pause does not hold that back.
+    pub(crate) ping_s: i64,
+    /// When it last did.
+    pub(crate) pinged_ms: i64,
     pub(crate) offset: i64,
     /// Which history the offset counts in; stands for the replication id.
     pub(crate) history: u64,
@@ -61,6 +73,8 @@ impl Redis {
             link: Link::Down,
             read_only: true,
             paused_until: 0,
+            ping_s: 10,
+            pinged_ms: loading_until,
             offset: 0,
             history,
             previous: None,
@@ -86,18 +100,29 @@ impl Redis {
     /// Applies a command; as a primary, replicas are told.
     pub(crate) fn apply(&mut self, op: &Op, now: i64) {
         if self.primary.is_none() {
-            self.count(op, now);
+            self.count(Some(op), now);
         }
         op.apply(Arc::make_mut(&mut self.data));
     }
 
+    /// A primary with a replica sends it a `PING` when that is due.
+    pub(crate) fn ping(&mut self, now: i64) {
+        let (since, period) = (now - self.pinged_ms, self.ping_s * 1000);
+        if self.primary.is_none() && since >= period {
+            self.pinged_ms = now - since % period;
+            self.count(None, now);
+        }
+    }
+
     /// A command of this history, whoever began it.
-    fn count(&mut self, op: &Op, now: i64) {
-        self.offset += OP_BYTES;
+    fn count(&mut self, op: Option<&Op>, now: i64) {
+        let from = self.offset;
+        self.offset += op.map_or(PING_BYTES, |_| OP_BYTES);
         Arc::make_mut(&mut self.backlog).push(Sent {
-            offset: self.offset,
+            from,
+            upto: self.offset,
             at_ms: now,
-            op: op.clone(),
+            op: op.cloned(),
         });
     }
 
@@ -161,17 +186,20 @@ impl Redis {
             Link::Up if self.paused_until > now => Replicated::Nothing,
             Link::Up if self.offset == primary.offset => Replicated::Nothing,
             Link::Up => {
-                let due: Vec<Op> = primary
+                let due: Vec<Option<Op>> = primary
                     .backlog
                     .iter()
-                    .filter(|sent| sent.offset > self.offset && sent.at_ms + LAG_MS <= now)
+                    .filter(|sent| sent.upto > self.offset && sent.at_ms + LAG_MS <= now)
                     .map(|sent| sent.op.clone())
                     .collect();
                 for op in &due {
-                    op.apply(Arc::make_mut(&mut self.data));
-                    self.count(op, now);
+                    self.count(op.as_ref(), now);
                 }
-                Replicated::Some(due)
+                let ops: Vec<Op> = due.into_iter().flatten().collect();
+                for op in &ops {
+                    op.apply(Arc::make_mut(&mut self.data));
+                }
+                Replicated::Some(ops)
             }
         }
     }
@@ -181,10 +209,16 @@ impl Redis {
         let same = self.history == primary.history && self.offset <= primary.offset;
         let before = |(history, until)| self.history == history && self.offset <= until;
         let kept = match primary.backlog.first() {
-            Some(first) => first.offset - OP_BYTES,
+            Some(first) => first.from,
             None => primary.offset,
         };
         (same || primary.previous.is_some_and(before)) && self.offset >= kept
+    }
+
+    /// Whether it last went on from where its primary was promoted, and has not had to take everything anew.
+    #[cfg(test)]
+    pub(crate) fn went_on(&self) -> bool {
+        self.previous.is_some()
     }
 
     /// An order-independent digest of the data set without some keys.

@@ -9,6 +9,7 @@ use regmig_procedure::spec::Spec;
 
 use super::clients::{Clients, Meter};
 use super::machine::Host;
+use super::redis::Link;
 use super::timer::Timer;
 
 /// How long an effect's smallest part takes, milliseconds.
@@ -149,6 +150,13 @@ impl State {
         let now = self.now;
         self.source.tick(now);
         self.dest.tick(now);
+        for machine in Machine::BOTH {
+            let peer = self.host(machine.peer()).redis.as_ref();
+            let follows = peer.is_some_and(|it| it.primary.is_some() && it.link == Link::Up);
+            if let Some(redis) = self.host_mut(machine).redis.as_mut().filter(|_| follows) {
+                redis.ping(now);
+            }
+        }
         if self.clogged_until <= now {
             let [to_source, to_dest] = Machine::BOTH.map(|machine| self.hears(machine));
             let primary = self.dest.redis.as_ref().filter(|_| to_source);

@@ -94,6 +94,9 @@ impl World {
             Query::WritesPaused { machine } => {
                 Answer::Yes(self.site(*machine).redis.writes_paused().await?)
             }
+            Query::RedisSetting { machine, name } => {
+                Answer::Text(self.site(*machine).redis.config_get(name).await?)
+            }
             Query::Rehearsal => Answer::Millis(self.rehearsal().await?),
             Query::NginxLoaded { machine } => {
                 Answer::Text(self.site(*machine).nginx_loaded().await?)

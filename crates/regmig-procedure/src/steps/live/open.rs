@@ -6,7 +6,7 @@ use regmig_core::state::State;
 use regmig_core::step::{Probe, StepError, Undo};
 use serde_json::json;
 
-use super::section::{disarm, epoch, fence, spent};
+use super::section::{disarm, epoch, fence, pings_again, spent};
 use super::{EPOCH_KEY, epoch_says, promoted, redis_runs};
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
@@ -179,6 +179,11 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
             if ask::writes_paused(cx, Machine::Source).await? {
                 return Ok(Probe::absent("source's Redis is paused"));
             }
+            if !pings_again(cx).await?.is_empty() {
+                return Ok(Probe::absent(
+                    "source's Redis would send no PING as a primary",
+                ));
+            }
             let services = ask::services(cx, Machine::Source).await?;
             if let Err(missing) = are_down(&services, &cx.spec.stack.writers()) {
                 return Ok(Probe::Absent(format!("on source, {missing}")));
@@ -211,7 +216,7 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
                     return Err(StepError::refused(refusal));
                 }
             }
-            Ok(vec![
+            let mut effects = vec![
                 Effect::ReplicaOf {
                     machine: source,
                     primary: Some((cx.spec.tunnel.name.clone(), cx.spec.tunnel.port)),
@@ -232,7 +237,10 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
                         policies: synced::source_policies(cx)?,
                     },
                 ]),
-            ])
+            ];
+            // Nobody follows source any more whose offset they would count in.
+            effects.extend(pings_again(cx).await?);
+            Ok(effects)
         })
     },
     // What writes on source is started by the undo of cold/switch.

@@ -13,6 +13,7 @@ use regmig_procedure::steps::{linked, warm};
 
 use super::clients::Meter;
 use super::files::{Content, File, Op};
+use super::redis::PING_PERIOD;
 use super::state::{State, Stop};
 
 pub(crate) use self::redis::canary;
@@ -198,8 +199,10 @@ impl State {
                 value,
             } => {
                 let redis = self.redis_of(*machine)?;
-                if name == "replica-read-only" {
-                    redis.read_only = value == "yes";
+                match (name.as_str(), value.parse()) {
+                    ("replica-read-only", _) => redis.read_only = value == "yes",
+                    (PING_PERIOD, Ok(seconds)) => redis.ping_s = seconds,
+                    _ => return refused(format!("Redis knows no setting {name} of {value}")),
                 }
             }
             Effect::RedisPrimaryPassword { machine } => {
