@@ -14,13 +14,18 @@ use crate::digest::{DigestOptions, DigestProgress, Pace, pieces};
 use crate::fault::Fault;
 use crate::reader::Reader;
 
+/// An answer may take so much longer than the quickest so far before its server is left alone: a client waits as long for one
+/// of these calls in any case. Two servers on one host slow each other down by less.
+const ALLOWANCE: Duration = Duration::from_millis(3);
+
 /// A server is left alone for no longer than this at a time.
 const LONGEST_REST: Duration = Duration::from_millis(20);
 
 /// How long a server is left alone after each answer to calls of one kind, where its clients come first.
 ///
-/// For as long as the answer took longer than the quickest so far: that is the time in which others were served, here, on the way
-/// or on the machine. The congestion control of LEDBAT (RFC 6817) takes what is left over in the same way.
+/// For as long as the answer took longer than the quickest so far and the allowance: that is the time in which others were served,
+/// here, on the way or on the machine. The congestion control of LEDBAT (RFC 6817) takes what is left over in the same way; the
+/// allowance is its target.
 #[derive(Debug, Default)]
 struct Rest {
     quickest: Option<Duration>,
@@ -30,7 +35,7 @@ impl Rest {
     fn after(&mut self, took: Duration) -> Duration {
         let quickest = self.quickest.map_or(took, |quickest| quickest.min(took));
         self.quickest = Some(quickest);
-        (took - quickest).min(LONGEST_REST)
+        took.saturating_sub(quickest + ALLOWANCE).min(LONGEST_REST)
     }
 }
 
@@ -278,7 +283,7 @@ mod tests {
     fn a_server_is_left_alone_for_as_long_as_it_was_others_turn() {
         let mut rest = Rest::default();
         let mut after = |ms| rest.after(Duration::from_millis(ms)).as_millis();
-        assert_eq!([after(7), after(7), after(12)], [0, 0, 5]);
-        assert_eq!([after(5), after(12), after(500)], [0, 7, 20]);
+        assert_eq!([after(7), after(10), after(12)], [0, 0, 2]);
+        assert_eq!([after(5), after(12), after(500)], [0, 4, 20]);
     }
 }
