@@ -88,7 +88,7 @@ pub static LIVE: [ProcedureStep; 51] = [
     live::ready::SHUT_STILL,
     outage::BEGIN,
     live::section::QUIET,
-    live::section::PING,
+    live::ping::STEP,
     live::section::HOLD,
     live::section::REHEARSE,
     live::section::ARM,

@@ -76,8 +76,8 @@ impl Default for DigestOptions {
 /// How much of a server's time is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// Calls of about 3 ms, after each of which the server is left alone for as long as the answer took longer than the
-    /// quickest so far, and 20 ms at most: its clients come first, and where there is nobody else it goes on at once.
+    /// Calls of about 3 ms, after each of which the server is left alone for as long as the answer took more than 3 ms longer than
+    /// the quickest so far, and 20 ms at most: its clients come first, and where there is nobody else it goes on at once.
     Gentle,
     /// Calls of about 3 ms without a pause.
     Steady,

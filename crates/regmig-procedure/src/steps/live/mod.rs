@@ -8,6 +8,7 @@
 
 pub(crate) mod calm;
 pub mod open;
+pub(crate) mod ping;
 pub mod ready;
 pub mod section;
 

@@ -6,8 +6,8 @@ use regmig_core::state::State;
 use regmig_core::step::{Probe, StepError, Undo};
 use serde_json::json;
 
-use super::section::{disarm, epoch, fence, pings_again, spent};
-use super::{EPOCH_KEY, epoch_says, promoted, redis_runs};
+use super::section::{disarm, epoch, fence, spent};
+use super::{EPOCH_KEY, epoch_says, ping, promoted, redis_runs};
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
 use crate::spec::Spec;
@@ -179,7 +179,7 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
             if ask::writes_paused(cx, Machine::Source).await? {
                 return Ok(Probe::absent("source's Redis is paused"));
             }
-            if !pings_again(cx).await?.is_empty() {
+            if !ping::again(cx).await?.is_empty() {
                 return Ok(Probe::absent(
                     "source's Redis would send no PING as a primary",
                 ));
@@ -239,7 +239,7 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
                 ]),
             ];
             // Nobody follows source any more whose offset they would count in.
-            effects.extend(pings_again(cx).await?);
+            effects.extend(ping::again(cx).await?);
             Ok(effects)
         })
     },

@@ -30,7 +30,6 @@ use crate::steps::{
 /// they had acted, from a regmig that then died, lapses by itself.
 const FENCE_BESIDES_MS: u64 = 2_000;
 
-const PING_ID: &str = "cold/ping";
 const HOLD_ID: &str = "cold/hold";
 const REHEARSE_ID: &str = "cold/rehearse";
 const ARM_ID: &str = "cold/arm";
@@ -67,65 +66,6 @@ pub(crate) const QUIET: ProcedureStep = ProcedureStep {
     waits: false,
     stays: false,
 };
-
-/// How often a Redis sends its replicas a `PING`, seconds. Each one counts in its offset, and goes on while writes are held back.
-const PING_PERIOD: &str = "repl-ping-replica-period";
-/// The longest such period that Redis takes: 68 years.
-const NEVER: &str = "2147483647";
-
-pub(crate) const PING: ProcedureStep = ProcedureStep {
-    id: PING_ID,
-    enters: State::Cold,
-    title: "have source's Redis send its replicas no PING",
-    probe: |cx| {
-        Box::pin(async move {
-            let period = ask::redis_setting(cx, Machine::Source, PING_PERIOD).await?;
-            Ok(match period {
-                Some(period) if period != NEVER => {
-                    Probe::Absent(format!("source's Redis sends a PING every {period} s"))
-                }
-                Some(_) | None => Probe::holds(),
-            })
-        })
-    },
-    before: |cx| {
-        Box::pin(async move { keep(&ask::redis_setting(cx, Machine::Source, PING_PERIOD).await?) })
-    },
-    plan: |_| Box::pin(async { Ok(vec![ping_every(NEVER)]) }),
-    undo: Undo::Run(|cx, before| {
-        Box::pin(async move {
-            if !redis_runs(cx, Machine::Source).await? {
-                return Ok(Vec::new());
-            }
-            pings_as_found(cx, &read_back(before)?).await
-        })
-    }),
-    patience: at_once,
-    waits: false,
-    stays: false,
-};
-
-fn ping_every(period: &str) -> Effect {
-    Effect::RedisSet {
-        machine: Machine::Source,
-        name: PING_PERIOD.to_owned(),
-        value: period.to_owned(),
-    }
-}
-
-/// The effects after which source's Redis sends its `PING`s as often as it was found to.
-async fn pings_as_found(cx: &Cx<'_>, found: &Option<String>) -> Result<Vec<Effect>, StepError> {
-    let now = ask::redis_setting(cx, Machine::Source, PING_PERIOD).await?;
-    let restored = found.as_deref().filter(|_| now != *found);
-    Ok(restored.map(ping_every).into_iter().collect())
-}
-
-/// The same, once it is known how it was found.
-pub(super) async fn pings_again(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
-    let before = cx.past.step(PING_ID).and_then(|step| step.before.as_ref());
-    let found = before.map(read_back).transpose()?.flatten();
-    pings_as_found(cx, &found).await
-}
 
 /// Whether a migration is in the middle of its cutover, where it must not rest: it goes on, or it is backed out of.
 pub(crate) fn in_section(past: &Cursor) -> bool {
