@@ -63,7 +63,7 @@ async fn as_found(cx: &Cx<'_>, found: &Option<String>) -> Result<Vec<Effect>, St
     Ok(restored.map(every).into_iter().collect())
 }
 
-/// The same, once it is known how it was found.
+/// The same by what the step has kept; none where it has not been taken.
 pub(super) async fn again(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
     let before = cx.past.step(ID).and_then(|step| step.before.as_ref());
     let found = before.map(read_back).transpose()?.flatten();
