@@ -179,7 +179,7 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
             if ask::writes_paused(cx, Machine::Source).await? {
                 return Ok(Probe::absent("source's Redis is paused"));
             }
-            if !ping::again(cx).await?.is_empty() {
+            if !ping::as_found(cx).await?.is_empty() {
                 return Ok(Probe::absent(
                     "source's Redis would send no PING as a primary",
                 ));
@@ -239,7 +239,7 @@ pub(crate) const TURN: ProcedureStep = ProcedureStep {
                 ]),
             ];
             // Nobody follows source any more whose offset they would count in.
-            effects.extend(ping::again(cx).await?);
+            effects.extend(ping::as_found(cx).await?);
             Ok(effects)
         })
     },

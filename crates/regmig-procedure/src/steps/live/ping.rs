@@ -35,12 +35,13 @@ pub(crate) const STEP: ProcedureStep = ProcedureStep {
         Box::pin(async move { keep(&ask::redis_setting(cx, Machine::Source, PERIOD).await?) })
     },
     plan: |_| Box::pin(async { Ok(vec![every(NEVER)]) }),
-    undo: Undo::Run(|cx, before| {
+    undo: Undo::Run(|cx, _| {
         Box::pin(async move {
-            if !redis_runs(cx, Machine::Source).await? {
-                return Ok(Vec::new());
+            if redis_runs(cx, Machine::Source).await? {
+                as_found(cx).await
+            } else {
+                Ok(Vec::new())
             }
-            as_found(cx, &read_back(before)?).await
         })
     }),
     patience: at_once,
@@ -56,16 +57,11 @@ fn every(period: &str) -> Effect {
     }
 }
 
-/// The effects after which source's Redis sends its `PING`s as often as it was found to.
-async fn as_found(cx: &Cx<'_>, found: &Option<String>) -> Result<Vec<Effect>, StepError> {
-    let now = ask::redis_setting(cx, Machine::Source, PERIOD).await?;
-    let restored = found.as_deref().filter(|_| now != *found);
-    Ok(restored.map(every).into_iter().collect())
-}
-
-/// The same by what the step has kept; none where it has not been taken.
-pub(super) async fn again(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
+/// The effects after which source's Redis sends its `PING`s as often as this step found it to; none where it was not taken.
+pub(super) async fn as_found(cx: &Cx<'_>) -> Result<Vec<Effect>, StepError> {
     let before = cx.past.step(ID).and_then(|step| step.before.as_ref());
-    let found = before.map(read_back).transpose()?.flatten();
-    as_found(cx, &found).await
+    let found: Option<String> = before.map(read_back).transpose()?.flatten();
+    let now = ask::redis_setting(cx, Machine::Source, PERIOD).await?;
+    let restored = found.filter(|period| now.as_ref() != Some(period));
+    Ok(restored.as_deref().map(every).into_iter().collect())
 }
