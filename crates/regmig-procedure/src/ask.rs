@@ -48,6 +48,7 @@ question!(rdb_version(machine: Machine) = Query::RdbVersion { machine } => Numbe
 question!(redis_get(machine: Machine, key: String) = Query::RedisGet { machine, key } => Text(Option<String>));
 question!(writes_paused(machine: Machine) = Query::WritesPaused { machine } => Yes(bool));
 question!(redis_setting(machine: Machine, name: &str) = Query::RedisSetting { machine, name: name.to_owned() } => Text(Option<String>));
+question!(redis_listings(machine: Machine) = Query::RedisListings { machine } => Number(Option<u64>));
 question!(nginx_loaded(machine: Machine) = Query::NginxLoaded { machine } => Text(Option<String>));
 question!(/// Milliseconds.
     rehearsal() = Query::Rehearsal => Millis(i64));

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::fault::Fault;
-use crate::info::{Info, parse_info};
+use crate::info::{Info, parse_calls, parse_info};
 use crate::limits::Limits;
 use crate::session::Session;
 use crate::transport::{BoxedStream, Dialer};
@@ -119,6 +119,18 @@ impl Redis {
     pub async fn info(&self) -> Result<Info, PortError> {
         let text: String = self.ask(&redis::cmd("INFO"), "INFO").await?;
         Ok(parse_info(&text))
+    }
+
+    /// How often the server has listed all its keys for somebody since it started: it answers nobody else during a `KEYS`.
+    ///
+    /// # Errors
+    ///
+    /// As every question: never with an unknown outcome.
+    pub async fn listings(&self) -> Result<u64, PortError> {
+        let mut command = redis::cmd("INFO");
+        command.arg("commandstats");
+        let text: String = self.ask(&command, "INFO commandstats").await?;
+        Ok(parse_calls(&text, "keys"))
     }
 
     /// Puts a question, again over a fresh connection when one is lost.

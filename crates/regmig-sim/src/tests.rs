@@ -3,7 +3,7 @@
 use regmig_core::state::State;
 use regmig_procedure::spec::Strategy;
 
-use crate::driver::{Made, end_from, run};
+use crate::driver::{Made, end, end_from, run};
 use crate::explore::{Scope, explore};
 use crate::planted;
 use crate::schedule::Schedule;
@@ -175,10 +175,27 @@ fn no_ping_is_under_way_at_the_promotion() {
     assert!(anew(&pings) > 0);
 }
 
+/// How often clients of dest have waited for one of its services that listed every user, once source's Redis follows.
+fn waits_for_a_listing(made: &Made, schedule: &str) -> u64 {
+    let end = end(made, Some(&schedule.parse().unwrap())).unwrap();
+    end.dest.redis.unwrap().listings_amid_clients
+}
+
+/// dest's services list every user at their start, during which its Redis answers no client.
+#[test]
+fn clients_do_not_wait_for_a_listing() {
+    let (copy, live) = ("fresh/to:replica/resume/", "live-fresh/to:replica/resume/");
+    let known = planted::true_one;
+    assert_eq!(waits_for_a_listing(&known(Strategy::Copy), copy), 0);
+    assert_eq!(waits_for_a_listing(&known(Strategy::Live), live), 0);
+    let late = planted::without(Strategy::Copy, "proxy/dns");
+    assert_eq!(waits_for_a_listing(&late, copy), 1);
+}
+
 /// A rollback that is under way to where source serves cannot end where nobody does: source's DNS would run on there.
 #[test]
 fn a_rollback_further_back_cannot_end_where_nobody_serves() {
-    let schedule: Schedule = "former/to:drained,back:launched/back:cold/E72:killed-before"
+    let schedule: Schedule = "former/to:drained,back:launched/back:cold/E73:killed-before"
         .parse()
         .unwrap();
     let run = run(&planted::true_one(Strategy::Copy), &schedule, true);

@@ -114,6 +114,12 @@ pub enum Query {
         /// Its name.
         name: String,
     },
+    /// How often the running Redis has listed all its keys for somebody (`KEYS`), during which it answers nobody else. Answer:
+    /// `Number`.
+    RedisListings {
+        /// Where.
+        machine: Machine,
+    },
     /// Which site file nginx serves by since regmig had it reloaded: its SHA-256 in hex and a line end. Answer: `Text`.
     NginxLoaded {
         /// Where.

@@ -42,6 +42,63 @@ pub(crate) const FILE: ProcedureStep = ProcedureStep {
     stays: true,
 };
 
+const DNS_ID: &str = "proxy/dns";
+
+/// How often one looks whether dest's DNS has listed every user, a tenth of a second apart, before one asks it something, to which
+/// it may owe the answer for as long as one waits.
+const LOOKS: u32 = 20;
+
+/// At its start DNS lists every user by one `KEYS`, during which dest's Redis answers nobody else: that has to be over before clients
+/// come. What it reads of each user afterwards holds nobody up, and nobody asks it before `nameservers`: `replica/dns` waits until it
+/// answers. Started earlier, it would share Redis with the register, for which clients wait.
+pub(crate) const DNS: ProcedureStep = ProcedureStep {
+    id: DNS_ID,
+    enters: State::Proxy,
+    title: "start dest's DNS, and wait until it has listed every user, before clients would have to wait for that",
+    probe: |cx| Box::pin(dns_listed(cx)),
+    // Nothing where Redis does not run, after a reboot.
+    before: |cx| {
+        Box::pin(async move { keep(&ask::redis_listings(cx, Machine::Dest).await.ok().flatten()) })
+    },
+    plan: |cx| {
+        Box::pin(async move {
+            let stack = &cx.spec.stack;
+            let machine = Machine::Dest;
+            Ok([&stack.redis, &stack.dns]
+                .map(|service| Effect::Start {
+                    machine,
+                    services: vec![service.clone()],
+                })
+                .into())
+        })
+    },
+    undo: Undo::Nothing("dest's services are stopped by the undo of synced/start"),
+    patience: until_healthy,
+    waits: false,
+    stays: true,
+};
+
+/// Holds once dest's DNS runs and every user has been listed since it was started, or it answers: it may list them in another way.
+async fn dns_listed(cx: &Cx<'_>) -> Result<Probe, StepError> {
+    let machine = Machine::Dest;
+    let dest = ask::services(cx, machine).await?;
+    if let Err(missing) = are_up(&dest, std::slice::from_ref(&cx.spec.stack.dns)) {
+        return Ok(Probe::Absent(format!("on dest, {missing}")));
+    }
+    let before = cx.past.step(DNS_ID).and_then(|step| step.before.as_ref());
+    if let Some(before) = before.map(read_back::<Option<u64>>).transpose()?.flatten() {
+        for _ in 0..LOOKS {
+            let now = ask::redis_listings(cx, machine).await.ok().flatten();
+            if now.is_some_and(|now| now > before) {
+                return Ok(Probe::holds());
+            }
+            ask::sleep(cx, 100).await?;
+        }
+    }
+    let known: preflight::Evidence = cx.evidence(preflight::ID)?;
+    Ok(holds_if(synced::dns_answers(cx, machine, &known).await))
+}
+
 pub(crate) const OPEN: ProcedureStep = ProcedureStep {
     id: "proxy/open",
     enters: State::Proxy,
@@ -52,6 +109,8 @@ pub(crate) const OPEN: ProcedureStep = ProcedureStep {
         Box::pin(async move {
             let stack = &cx.spec.stack;
             let (redis, nginx) = (vec![stack.redis.clone()], vec![stack.nginx.clone()]);
+            let mut behind = stack.writers();
+            behind.push(stack.dns.clone());
             let start = |machine, services| Effect::Start { machine, services };
             let (source, dest) = (Machine::Source, Machine::Dest);
             // What runs already is left alone; after a reboot in the cold window nothing does.
@@ -67,7 +126,7 @@ pub(crate) const OPEN: ProcedureStep = ProcedureStep {
                     },
                 ]),
                 Effect::Together(vec![start(dest, redis.clone()), start(source, redis)]),
-                start(dest, stack.writers()),
+                start(dest, behind),
                 // Until both run, a client is refused by the one or told 502 by the other.
                 Effect::Together(vec![start(dest, nginx.clone()), start(source, nginx)]),
                 start(source, vec![stack.dns.clone()]),
@@ -119,12 +178,9 @@ async fn open(cx: &Cx<'_>) -> Result<Probe, StepError> {
         .into());
     }
     let dest = ask::services(cx, Machine::Dest).await?;
-    let (redis, nginx) = (&stack.redis, &stack.nginx);
-    let mut clients = stack.writers();
-    clients.extend([redis.clone(), nginx.clone()]);
-    let serving = vec![nginx.clone(), stack.dns.clone(), redis.clone()];
+    let serving = vec![stack.nginx.clone(), stack.dns.clone(), stack.redis.clone()];
     for (machine, services, names) in [
-        (Machine::Dest, dest, clients),
+        (Machine::Dest, dest, stack.all()),
         (Machine::Source, source, serving),
     ] {
         if let Err(missing) = are_up(&services, &names) {
@@ -254,35 +310,3 @@ pub(crate) async fn canary_gone(cx: &Cx<'_>, which: &str) -> Result<Probe, StepE
         Probe::absent("the canary is still there")
     })
 }
-
-/// Not before clients are served: at its start DNS reads every user from dest's Redis, and nobody asks it before `nameservers`.
-/// `replica/dns` waits until it answers: source's DNS does not become fresh any sooner by waiting here.
-///
-/// Not the last of its state: a migration that an earlier version has brought to `proxy` is there.
-pub(crate) const DNS: ProcedureStep = ProcedureStep {
-    id: "proxy/dns",
-    enters: State::Proxy,
-    title: "start dest's DNS",
-    probe: |cx| {
-        Box::pin(async move {
-            let dest = ask::services(cx, Machine::Dest).await?;
-            Ok(holds_if(are_up(
-                &dest,
-                std::slice::from_ref(&cx.spec.stack.dns),
-            )))
-        })
-    },
-    before: nothing,
-    plan: |cx| {
-        Box::pin(async move {
-            Ok(vec![Effect::Start {
-                machine: Machine::Dest,
-                services: vec![cx.spec.stack.dns.clone()],
-            }])
-        })
-    },
-    undo: Undo::Nothing("dest's services are stopped by the undo of synced/start"),
-    patience: until_healthy,
-    waits: false,
-    stays: true,
-};

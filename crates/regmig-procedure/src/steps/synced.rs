@@ -1,9 +1,9 @@
 //! `synced`: dest holds exactly what source held, and its register is healthy on it.
 //!
 //! dest's nginx stays down: it is the gate through which clients would write,
-//! and nobody accepts writes before `proxy`. So does its DNS, which nobody asks
-//! before `nameservers`: it reads every user when it starts, as the register
-//! does, and clients wait for the register.
+//! and nobody accepts writes before `proxy`. Its DNS comes after the register
+//! (`proxy/dns`): both read every user from Redis when they start, clients
+//! wait for the register alone, and nobody asks that DNS before `nameservers`.
 
 use regmig_core::cursor::Direction;
 use regmig_core::effect::{Effect, Expect};

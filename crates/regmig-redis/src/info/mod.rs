@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use parse::parse_info;
+pub use parse::{parse_calls, parse_info};
 pub use persistence::Persistence;
 pub use replication::{LinkStatus, Replica, ReplicaLink, Replication, Role};
 pub use version::{Flavour, Version};

@@ -32,6 +32,17 @@ pub fn parse_info(text: &str) -> Info {
     }
 }
 
+/// How often a command has run, read from the answer to `INFO commandstats`, of any version.
+///
+/// A command that has not run since the start has no line.
+#[must_use]
+pub fn parse_calls(text: &str, command: &str) -> u64 {
+    Fields::read(text)
+        .text(&format!("cmdstat_{command}"))
+        .and_then(|value| parts(value).get("calls")?.parse().ok())
+        .unwrap_or_default()
+}
+
 /// The lines `name:value` of the text.
 struct Fields<'a>(HashMap<&'a str, &'a str>);
 

@@ -24,6 +24,16 @@ fn hasty() -> Limits {
 }
 
 #[tokio::test]
+async fn a_server_tells_how_often_it_has_listed_its_keys() {
+    let server = Server::start(&[]).await;
+    let redis = server.redis();
+    server.run(&["SET a 1", "SCAN 0"]).await;
+    assert_eq!(redis.listings().await.unwrap(), 0);
+    server.run(&["KEYS *", "KEYS *:users"]).await;
+    assert_eq!(redis.listings().await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_server_tells_about_itself() {
     let server = Server::start(&["--appendonly", "yes", "--maxmemory-policy", "noeviction"]).await;
     server

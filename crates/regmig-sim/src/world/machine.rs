@@ -295,7 +295,7 @@ impl Host {
         }
     }
 
-    /// The register and DNS write their fixtures when they start, and end themselves where they cannot.
+    /// The register and DNS write their fixtures when they start, and list all users, and end themselves where they cannot.
     fn boot(&mut self, name: &str, service: &str, now: i64) {
         if let Some(redis) = &self.redis {
             // A connection that is not answered yet is waited for.
@@ -316,6 +316,11 @@ impl Host {
                 }
                 for op in &ops {
                     self.write(op, now);
+                }
+                let clients_come = self.nginx.is_some();
+                if let Some(redis) = &mut self.redis {
+                    redis.listings += 1;
+                    redis.listings_amid_clients += u64::from(clients_come);
                 }
                 if let Some(container) = self.containers.get_mut(name) {
                     container.boots_ms = None;

@@ -167,6 +167,9 @@ impl State {
                 let redis = self.loaded(*machine)?;
                 Answer::Text((name == PING_PERIOD).then(|| redis.ping_s.to_string()))
             }
+            Query::RedisListings { machine } => {
+                Answer::Number(Some(self.loaded(*machine)?.listings))
+            }
             Query::Rehearsal => Answer::Millis(REHEARSAL_MS),
             Query::NginxLoaded { machine } => {
                 let path = live::nginx_loaded(&self.spec, *machine);

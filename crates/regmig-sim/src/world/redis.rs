@@ -60,6 +60,10 @@ pub(crate) struct Redis {
     /// The history before, and how far it counts: whoever followed that one can go on with this.
     previous: Option<(u64, i64)>,
     backlog: Arc<Vec<Sent>>,
+    /// How often somebody has listed all its keys.
+    pub(crate) listings: u64,
+    /// And how often of these while clients were let in, who had to wait meanwhile.
+    pub(crate) listings_amid_clients: u64,
     /// The append-only file it holds open; nothing once that was deleted beneath it.
     pub(crate) log: Option<Arc<str>>,
 }
@@ -79,6 +83,8 @@ impl Redis {
             history,
             previous: None,
             backlog: Arc::default(),
+            listings: 0,
+            listings_amid_clients: 0,
             log: Some(log),
         }
     }

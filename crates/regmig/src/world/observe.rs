@@ -97,6 +97,9 @@ impl World {
             Query::RedisSetting { machine, name } => {
                 Answer::Text(self.site(*machine).redis.config_get(name).await?)
             }
+            Query::RedisListings { machine } => {
+                Answer::Number(Some(self.site(*machine).redis.listings().await?))
+            }
             Query::Rehearsal => Answer::Millis(self.rehearsal().await?),
             Query::NginxLoaded { machine } => {
                 Answer::Text(self.site(*machine).nginx_loaded().await?)
