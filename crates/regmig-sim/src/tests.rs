@@ -192,6 +192,21 @@ fn clients_do_not_wait_for_a_listing() {
     assert_eq!(waits_for_a_listing(&late, copy), 1);
 }
 
+/// Clients do not wait for a DNS of dest that was well while there were no users, and does not get over its start where there are.
+#[test]
+fn clients_do_not_wait_for_a_dns_that_hangs() {
+    let schedule: Schedule = "fresh/to:proxy/resume/".parse().unwrap();
+    let made = planted::true_one(Strategy::Copy);
+    let mut state = schedule.scene.state(&made.spec);
+    let begun = state.now;
+    end_from(&made, &schedule, state.clone()).unwrap();
+    state.dest.dns_bears = 5;
+    let end = end_from(&made, &schedule, state).unwrap();
+    assert!(end.dest.nginx.is_some(), "nobody is let in");
+    assert!(!end.dest.serves(&made.spec.stack.dns));
+    assert!(end.now - begun < 120_000, "{} ms", end.now - begun);
+}
+
 /// A rollback that is under way to where source serves cannot end where nobody does: source's DNS would run on there.
 #[test]
 fn a_rollback_further_back_cannot_end_where_nobody_serves() {

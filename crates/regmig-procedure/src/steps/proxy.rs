@@ -4,10 +4,11 @@ use regmig_core::effect::Effect;
 use regmig_core::machine::Machine;
 use regmig_core::state::State;
 use regmig_core::step::{Probe, Refusal, StepError, Undo};
+use serde_json::json;
 
 use super::{
-    are_down, are_up, at_once, cold, failback, holds_if, keep, nothing, policies, read_back,
-    restore, synced, until_healthy, warm,
+    are_down, are_up, at_once, cold, failback, keep, nothing, policies, read_back, restore, synced,
+    until_healthy, warm,
 };
 use crate::ask::{self, Cx};
 use crate::procedure::ProcedureStep;
@@ -44,9 +45,8 @@ pub(crate) const FILE: ProcedureStep = ProcedureStep {
 
 const DNS_ID: &str = "proxy/dns";
 
-/// How often one looks whether dest's DNS has listed every user, a tenth of a second apart, before one asks it something, to which
-/// it may owe the answer for as long as one waits.
-const LOOKS: u32 = 20;
+/// How often one looks whether dest's DNS has listed every user, a tenth of a second apart. Clients wait meanwhile.
+const LOOKS: u32 = 100;
 
 /// At its start DNS lists every user by one `KEYS`, during which dest's Redis answers nobody else: that has to be over before clients
 /// come. What it reads of each user afterwards holds nobody up, and nobody asks it before `nameservers`: `replica/dns` waits until it
@@ -73,30 +73,33 @@ pub(crate) const DNS: ProcedureStep = ProcedureStep {
         })
     },
     undo: Undo::Nothing("dest's services are stopped by the undo of synced/start"),
-    patience: until_healthy,
+    patience: at_once,
     waits: false,
     stays: true,
 };
 
-/// Holds once dest's DNS runs and every user has been listed since it was started, or it answers: it may list them in another way.
+/// Holds once dest's DNS was started and every user has been listed since, or after [`LOOKS`]: it may list them in another way, which holds
+/// nobody up, and whether it gets over its start with this many users is asked by `replica/dns`, with clients served.
 async fn dns_listed(cx: &Cx<'_>) -> Result<Probe, StepError> {
     let machine = Machine::Dest;
-    let dest = ask::services(cx, machine).await?;
-    if let Err(missing) = are_up(&dest, std::slice::from_ref(&cx.spec.stack.dns)) {
-        return Ok(Probe::Absent(format!("on dest, {missing}")));
+    let services = ask::services(cx, machine).await?;
+    let dns = services.get(&cx.spec.stack.dns);
+    let state = dns.map_or("not there", |container| container.state.as_str());
+    // Docker starts again what has ended by itself.
+    if !matches!(state, "running" | "restarting") {
+        return Ok(Probe::Absent(format!("dest's DNS is {state}")));
     }
     let before = cx.past.step(DNS_ID).and_then(|step| step.before.as_ref());
     if let Some(before) = before.map(read_back::<Option<u64>>).transpose()?.flatten() {
         for _ in 0..LOOKS {
             let now = ask::redis_listings(cx, machine).await.ok().flatten();
             if now.is_some_and(|now| now > before) {
-                return Ok(Probe::holds());
+                return Ok(Probe::Holds(json!({ "listed": true })));
             }
             ask::sleep(cx, 100).await?;
         }
     }
-    let known: preflight::Evidence = cx.evidence(preflight::ID)?;
-    Ok(holds_if(synced::dns_answers(cx, machine, &known).await))
+    Ok(Probe::Holds(json!({ "listed": false })))
 }
 
 pub(crate) const OPEN: ProcedureStep = ProcedureStep {
@@ -178,9 +181,12 @@ async fn open(cx: &Cx<'_>) -> Result<Probe, StepError> {
         .into());
     }
     let dest = ask::services(cx, Machine::Dest).await?;
-    let serving = vec![stack.nginx.clone(), stack.dns.clone(), stack.redis.clone()];
+    let (redis, nginx) = (&stack.redis, &stack.nginx);
+    let mut clients = stack.writers();
+    clients.extend([redis.clone(), nginx.clone()]);
+    let serving = vec![nginx.clone(), stack.dns.clone(), redis.clone()];
     for (machine, services, names) in [
-        (Machine::Dest, dest, stack.all()),
+        (Machine::Dest, dest, clients),
         (Machine::Source, source, serving),
     ] {
         if let Err(missing) = are_up(&services, &names) {

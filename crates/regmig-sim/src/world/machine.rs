@@ -37,6 +37,8 @@ pub(crate) struct Host {
     pub(crate) nginx: Option<Site>,
     /// Until when nothing can be written to its disk.
     pub(crate) full_until: i64,
+    /// How many keys are more than its DNS gets over when it starts.
+    pub(crate) dns_bears: usize,
     histories: u64,
     /// How often it was rebooted.
     pub(super) reboots: u32,
@@ -58,6 +60,7 @@ impl Host {
             redis: None,
             nginx: None,
             full_until: 0,
+            dns_bears: usize::MAX,
             reboots: 0,
         }
     }
@@ -300,6 +303,9 @@ impl Host {
         if let Some(redis) = &self.redis {
             // A connection that is not answered yet is waited for.
             if redis.loading_until > now || redis.paused_until > now {
+                return;
+            }
+            if service == self.spec.stack.dns && redis.data.len() > self.dns_bears {
                 return;
             }
             if redis.takes_writes(now) && self.full_until <= now {
